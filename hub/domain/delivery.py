@@ -56,6 +56,7 @@ BEFORE_PICK_UP = (S.WAITING, S.OFFERED, S.ASSIGNED, S.AT_KITCHEN)
 DELIVERY = Machine(
     entity="delivery",
     initial=S.WAITING,
+    birth="place",
     moves=(
         Move(name="offer", sources=(S.WAITING,), target=S.OFFERED, event="delivery.offered"),
         Move(name="lapse", sources=(S.OFFERED,), target=S.WAITING, event="delivery.waiting"),
@@ -72,10 +73,11 @@ DELIVERY = Machine(
     ),
 )
 
-O = OfferState  # noqa: E741 - reads as a table of states
+O = OfferState
 OFFER = Machine(
     entity="offer",
     initial=O.LIVE,
+    birth="offer",
     moves=(
         Move(name="accept", sources=(O.LIVE,), target=O.ACCEPTED, event="offer.accepted"),
         Move(name="decline", sources=(O.LIVE,), target=O.DECLINED, event="offer.declined"),
@@ -87,6 +89,7 @@ OFFER = Machine(
 SHIFT = Machine(
     entity="rider",
     initial=ShiftState.OFF,
+    birth="create",
     moves=(
         Move(name="start", sources=(ShiftState.OFF, ShiftState.BREAK), target=ShiftState.ON, event="rider.on_shift"),
         Move(name="break", sources=(ShiftState.ON,), target=ShiftState.BREAK, event="rider.on_break"),

@@ -24,10 +24,12 @@ STATE_COLUMN = {
 def legal_moves() -> list[tuple[str, str, str, str, str]]:
     """Rows (entity, source, target, move, event) of the database's table of legal moves.
 
-    A pair (source, target) that several moves share appears once, under the first of them.
+    A pair (source, target) that several moves share appears once, under the first of them. Birth has an empty source.
     """
     rows: dict[tuple[str, str, str], tuple[str, str, str, str, str]] = {}
     for machine in MACHINES:
+        birth = (machine.entity, "", str(machine.initial))
+        rows[birth] = (*birth, machine.birth, f"{machine.entity}.{'placed' if machine is ORDER else 'created'}")
         for source, target, move, event in machine.edges():
             rows.setdefault((machine.entity, source, target), (machine.entity, source, target, move, event))
     return list(rows.values())
@@ -38,4 +40,4 @@ def event_names(entities: tuple[str, ...]) -> tuple[str, ...]:
     names = {event for *_, event in legal_moves()}
     for entity in entities:
         names |= {f"{entity}.created", f"{entity}.changed", f"{entity}.deleted"}
-    return tuple(sorted(names | {"order.placed"}))
+    return tuple(sorted(names))

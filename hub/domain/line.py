@@ -31,6 +31,7 @@ BEFORE_CHECKED = (S.HELD, S.FIRED, S.COOKING, S.DONE, S.REMAKE)
 LINE = Machine(
     entity="line",
     initial=S.HELD,
+    birth="place",
     moves=(
         Move(name="fire", sources=(S.HELD, S.REMAKE), target=S.FIRED, event="line.fired"),
         Move(name="start", sources=(S.FIRED,), target=S.COOKING, event="line.started"),

@@ -23,10 +23,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A state machine as data. `entity` is the word used in topics, errors and the table of legal moves."""
+    """A state machine as data. `entity` is the word used in topics, errors and the table of legal moves; `birth` makes one."""
 
     entity: str
     initial: StrEnum
+    birth: str
     moves: tuple[Move, ...]
 
     def named(self, name: str) -> tuple[Move, ...]:

@@ -37,6 +37,7 @@ IN_KITCHEN = (S.PLACED, S.ACCEPTED, S.PREPARING, S.READY)
 ORDER = Machine(
     entity="order",
     initial=S.PLACED,
+    birth="place",
     moves=(
         Move(name="accept", sources=(S.PLACED,), target=S.ACCEPTED, event="order.accepted"),
         Move(name="reject", sources=(S.PLACED,), target=S.REJECTED, event="order.rejected"),

@@ -38,6 +38,7 @@ S = PaymentState
 PAYMENT = Machine(
     entity="payment",
     initial=S.DUE,
+    birth="place",
     moves=(
         Move(name="collect", sources=(S.DUE,), target=S.COLLECTED, event="payment.collected"),
         Move(name="capture", sources=(S.DUE,), target=S.CAPTURED, event="payment.captured"),
