@@ -1,0 +1,1 @@
+"""Live: the socket server (engine and its parts), and what it tells whom (topics, fan-out, recovery)."""

@@ -1,0 +1,61 @@
+"""The few places where the hub leans on the insides of Sanic, python-engineio and python-socketio.
+
+All reliance is here and in the method names that `LiveServer`, `LiveEngine` and `Rooms` override;
+`tests/realtime/test_joints.py` fails at the first release that moves any of them.
+
+    Sanic            a handler marked `is_websocket` may leave without an answer; its protocol has `connections`,
+                     `recv_buffer` and `transport`, and does nothing more once `transport` is None
+    python-socketio  `_engineio_server_class`, `_handle_eio_*`, `_trigger_event`, `_get_event_handler`, `_send_packet`,
+                     `not_handled`, `handlers`, `namespace_handlers`, `namespaces`; the methods of `AsyncManager`
+    python-engineio  `sockets`, `generate_id`; every method that python-socketio calls is overridden
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.server import HttpProtocol
+
+TRIED_WITH = {"sanic": "25.12.1", "python-engineio": "4.15.1", "python-socketio": "5.18.1"}
+
+Handler = Callable[[Request], Awaitable[HTTPResponse | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """A client's transport, free of Sanic."""
+
+    transport: asyncio.Transport
+    connections: set[asyncio.Protocol]
+    early_input: bytes
+
+
+def add_route(app: Sanic[Any, Any], handler: Handler, path: str) -> None:
+    """Serves every method of `path` by `handler`, which may take the transport over and return None.
+
+    Sanic's own WebSockets stay switched off, and with them its pings and its reader.
+    """
+
+    async def serve(request: Request) -> HTTPResponse | None:
+        return await handler(request)
+
+    serve.is_websocket = True  # type: ignore[attr-defined]  # Sanic asks for this mark where no answer is returned
+    app.add_route(serve, path, methods=["GET", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"], name="socket.io")
+
+
+def take_over(request: Request) -> TakenOver:
+    """Takes a request's transport from Sanic for good: Sanic writes nothing to it from now on."""
+    transport = cast(asyncio.Transport, request.transport)
+    protocol = transport.get_protocol()
+    if not isinstance(protocol, HttpProtocol):
+        raise TypeError(f"no HTTP/1.1 connection: {type(protocol).__name__}")
+    early_input = bytes(protocol.recv_buffer)
+    protocol.recv_buffer.clear()
+    protocol.connections.discard(protocol)
+    protocol.transport = None
+    transport.resume_reading()
+    return TakenOver(transport=transport, connections=protocol.connections, early_input=early_input)

@@ -1,0 +1,206 @@
+"""One client's WebSocket after the handshake: frames in, frames out, nothing in between.
+
+Invariant: what the hub keeps for a client is bounded. `write` refuses a frame beyond `buffer_bytes` in the process;
+the kernel keeps at most `SO_SNDBUF` more, which the engine sets per socket (asking the kernel for its queue
+would cost a system call a delivery). No task, no queue and no timer exists per connection or per delivery:
+bytes go to the transport, which hands the kernel all that one turn of the loop wrote to it at once.
+
+    open ──close()──▶ closing (close frame sent, input read and dropped) ──peer closes, or linger ends──▶ gone
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hub.realtime import frames
+from hub.realtime.frames import FrameError, FrameReader
+
+# Answers are not refused by the client's bound (a page of a snapshot is one write), but not without end either.
+ANSWER_FACTOR = 16
+
+
+class Carrier(Protocol):
+    """What carries a session to its client: a WebSocket, or long-polling."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes written for this client that the process still holds."""
+        ...
+
+    def write(self, frame: bytes) -> bool:
+        """Sends complete text frames; False when the client is gone or its bound is reached (nothing was queued)."""
+        ...
+
+    def answer(self, text: bytes) -> bool:
+        """Sends one Engine.IO packet outside the client's bound: heartbeats, acknowledgements, pages."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Ends the connection, telling code and reason where the transport can."""
+        ...
+
+
+class Owner(Protocol):
+    """Who a connection reports to: an Engine.IO session."""
+
+    def text_received(self, text: str) -> None:
+        """A whole text message has come."""
+        ...
+
+    def carrier_lost(self, carrier: Carrier, reason: str) -> None:
+        """The connection is closing or gone; told once."""
+        ...
+
+    def carrier_slow(self) -> None:
+        """A write was refused because the client does not drain; told once until it has drained."""
+        ...
+
+    def carrier_drained(self) -> None:
+        """A slow client has taken what was queued."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """What all connections of one server share."""
+
+    message_bytes: int
+    buffer_bytes: int
+    linger: Callable[[Connection], None]
+    connections: set[asyncio.Protocol]
+
+
+class Connection(asyncio.Protocol):
+    """A WebSocket that writes straight to its transport; see the module for what is bounded, and how."""
+
+    __slots__ = ("_allowance", "_bound_bytes", "_is_slow", "_owner", "_reader", "_transport", "_wire", "_writable")
+
+    def __init__(self, owner: Owner, wire: Wire, transport: asyncio.Transport) -> None:
+        self._owner: Owner | None = owner
+        self._wire = wire
+        self._reader: FrameReader | None = FrameReader(wire.message_bytes)
+        self._transport = transport
+        self._writable: asyncio.Transport | None = transport
+        self._bound_bytes = wire.buffer_bytes
+        self._allowance = 0
+        self._is_slow = False
+        transport.set_write_buffer_limits(high=wire.buffer_bytes, low=wire.buffer_bytes // 4)
+        wire.connections.add(self)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that the process still holds for this client."""
+        return 0 if self._writable is None else self._writable.get_write_buffer_size()
+
+    def write(self, frame: bytes) -> bool:
+        """Sends complete server frames (`frames.event_frame`), the same bytes for every subscriber.
+
+        False when the client is gone, or would hold more than its bound: nothing was queued then, and
+        `on_slow` was told, once until the client has drained.
+        """
+        transport = self._writable
+        if transport is None:
+            return False
+        if transport.get_write_buffer_size() + len(frame) > self._bound_bytes and not self._allows(transport, frame):
+            return False
+        transport.write(frame)
+        return True
+
+    def _allows(self, transport: asyncio.Transport, frame: bytes) -> bool:
+        """Whether only answers, which do not count, lifted the queue over the bound; else tells the owner."""
+        if transport.get_write_buffer_size() + len(frame) <= self._bound_bytes + self._allowance:
+            return True
+        if not self._is_slow and self._owner is not None:
+            self._is_slow = True
+            self._owner.carrier_slow()
+        return False
+
+    def answer(self, text: bytes) -> bool:
+        """Sends one packet that the client asked for, beside its bound; a client hoarding answers is cut off."""
+        transport = self._writable
+        if transport is None:
+            return False
+        frame = frames.text_frame(text)
+        queued_bytes = transport.get_write_buffer_size()
+        if queued_bytes + len(frame) > self._bound_bytes * ANSWER_FACTOR:
+            self.abort()
+            return False
+        self._allowance = (self._allowance if queued_bytes else 0) + len(frame)
+        transport.write(frame)
+        return True
+
+    def close(self, code: int = frames.NORMAL, reason: str = "", *, told: str = "server disconnect") -> None:
+        """Says goodbye with a close frame; the owner learns `told` at once, the socket goes when the peer closes.
+
+        Input is read and dropped until then, so that the goodbye is not lost in a reset; a peer that stays is cut
+        off when its linger ends.
+        """
+        if self._writable is None:
+            return
+        self._writable.write(frames.close_frame(code, reason))
+        self._leave(told)
+        self._wire.linger(self)
+
+    def abort(self) -> None:
+        """Cuts the connection without a goodbye. Sanic calls this for what is left at the end of its shutdown."""
+        self._leave("transport close")
+        self._transport.abort()
+
+    def close_if_idle(self) -> bool:
+        """Sanic's call to every connection when it shuts down."""
+        self.close(frames.GOING_AWAY, "server is going away")
+        return True
+
+    def _leave(self, told: str) -> None:
+        owner, self._owner, self._writable = self._owner, None, None
+        if owner is not None:
+            owner.carrier_lost(self, told)
+
+    def data_received(self, data: bytes) -> None:
+        """Input from the peer."""
+        if self._reader is None:
+            return
+        try:
+            for opcode, payload in self._reader.feed(data):
+                self._message(opcode, payload)
+                if self._transport.is_closing():
+                    return
+        except FrameError as error:
+            self._reader = None
+            self.close(error.code, error.reason, told="transport error")
+
+    def _message(self, opcode: int, payload: bytes) -> None:
+        if opcode == frames.TEXT:
+            if self._owner is not None:
+                self._owner.text_received(frames.utf8(payload))
+        elif opcode == frames.PING:
+            self._pong(payload)
+        elif opcode == frames.CLOSE:
+            code = frames.close_code(payload)
+            self.close(code, told="transport close")
+            self._transport.close()
+
+    def _pong(self, payload: bytes) -> None:
+        transport = self._writable
+        if transport is not None and transport.get_write_buffer_size() < self._bound_bytes:
+            transport.write(frames.pong_frame(payload))
+
+    def eof_received(self) -> bool:
+        """The peer has closed its side; the transport closes ours."""
+        return False
+
+    def resume_writing(self) -> None:
+        """The transport has drained below the low mark."""
+        self._allowance = 0
+        if self._is_slow:
+            self._is_slow = False
+            if self._owner is not None:
+                self._owner.carrier_drained()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        self._wire.connections.discard(self)
+        self._leave("transport close" if exc is None else "transport error")
