@@ -180,3 +180,29 @@ def may(principal: Principal, permission: Permission, place: Place, *, now: date
 def may_anywhere(principal: Principal, permission: Permission) -> bool:
     """True when some grant has `permission` in whatever scope: the first gate, before the object is known."""
     return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far a permission reaches: what `db.scope` puts into a statement. `owner_id` is set when own objects count."""
+
+    everywhere: bool = False
+    kitchen_ids: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    owner_id: str | None = None
+
+    @property
+    def is_nowhere(self) -> bool:
+        """True when the permission holds for no object at all."""
+        return not (self.everywhere or self.kitchen_ids or self.regions or self.owner_id)
+
+
+def reach(principal: Principal, permission: Permission) -> Reach:
+    """How far `permission` reaches for this principal, over all its grants."""
+    scopes = {grant.scope for grant in principal.grants if permission in PERMISSIONS[grant.role]}
+    return Reach(
+        everywhere=EVERYWHERE in scopes,
+        kitchen_ids=tuple(sorted(scope[8:] for scope in scopes if scope.startswith("kitchen:"))),
+        regions=tuple(sorted(scope[7:] for scope in scopes if scope.startswith("region:"))),
+        owner_id=principal.person_id if OWN in scopes else None,
+    )

@@ -393,6 +393,18 @@ end $$;
 create trigger order_line_derive after update of state on order_line for each row
     when (old.state is distinct from new.state) execute function order_line_derive();
 
+-- A bag never holds more than it can, also when two offers are accepted in the same instant.
+create function assignment_admit() returns trigger language plpgsql as $$
+declare bag integer;
+begin
+    select capacity_orders into bag from rider where id = new.rider_id for no key update;
+    if (select count(*) from assignment where rider_id = new.rider_id and ended_at is null) >= bag then
+        raise exception 'rider % has no room', new.rider_id using errcode = 'HP020';
+    end if;
+    return new;
+end $$;
+create trigger assignment_admit before insert on assignment for each row execute function assignment_admit();
+
 create function rider_shift_history() returns trigger language plpgsql as $$ begin
     if old.shift = 'off' then
         insert into rider_shift (rider_id, started_at) values (new.id, new.shift_started_at);

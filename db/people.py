@@ -1,0 +1,35 @@
+"""People and what they are granted: the tables, and the statements that load a principal."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select, text
+
+from db.context import acting, happens
+from db.metadata import ID, as_json, given, table
+from db.statement import Statement
+
+people = table("person", ids="id", texts="name locale", booleans="is_active", times="created_at", bigints="version")
+grants = table("role_grant", ids="id person_id", texts="role scope", times="expires_at", bigints="version")
+
+# primary key; role_grant_once. The person with the live grants as JSON; no row: unknown or disabled.
+AUTHORITY = Statement(
+    text(
+        """select p.name, coalesce((select json_agg(json_build_object('role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
+            from role_grant g where g.person_id = p.id and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants
+        from person p where p.id = cast(:person_id as uuid) and p.is_active"""
+    )
+)
+PERSON_ROW = Statement(select(as_json(people)).where(people.c.id == given("person_id", ID)))
+ADD_PERSON = Statement(
+    insert(people)
+    .from_select(["name", "locale"], select(given("name"), given("locale")).where(happens(acting())))
+    .returning(people.c.id)
+)
+ADD_GRANT = Statement(
+    insert(grants)
+    .from_select(
+        ["person_id", "role", "scope"],
+        select(given("person_id", ID), given("role"), given("scope")).where(happens(acting())),
+    )
+    .returning(grants.c.id)
+)
