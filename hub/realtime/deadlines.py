@@ -43,14 +43,6 @@ class Deadlines:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_at(due, self._turn, context=self._context)
 
-    def stop(self) -> None:
-        """Forgets every waiting item."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for lane in self._lanes:
-            lane.waiting.clear()
-
     def _turn(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()

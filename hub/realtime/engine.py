@@ -10,23 +10,23 @@ last, exactly once for every accepted `connect`. An event always has an answer w
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import socketio  # type: ignore[import-untyped]
-from sanic import Request
+from sanic import Request, Sanic
 
-from hub.realtime import frames, packets
+from hub.realtime import answers, flood, frames, packets
 from hub.realtime.entrance import Limits, LiveEngine
+from hub.realtime.flood import Rate, TokenBucket
 from hub.realtime.frames import FrameError
+from hub.realtime.heartbeat import Patience
 from hub.realtime.packets import LivePacket
 from hub.realtime.rooms import Member, Rooms, Standing
-from hub.realtime.session import Session, TokenBucket
+from hub.realtime.session import Session
 from hub.realtime.transport import Carrier
+from hub.realtime.turns import Turns
 
 LOG = logging.getLogger(__name__)
 
@@ -63,10 +63,12 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         limits = Limits(
             buffer_bytes=buffer_bytes,
             message_bytes=message_bytes,
+            allow_polling=allow_polling,
+        )
+        patience = Patience(
             ping_interval_seconds=ping_interval_seconds,
             ping_timeout_seconds=ping_timeout_seconds,
             connect_timeout_seconds=connect_timeout_seconds,
-            allow_polling=allow_polling,
         )
         super().__init__(
             client_manager=Rooms(),
@@ -76,16 +78,16 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             logger=LOG,
             engineio_logger=LOG,
             limits=limits,
+            patience=patience,
             is_origin_allowed=is_origin_allowed,
             client_address=client_address,
         )
         self.eio.application = self
-        self._events_per_second = events_per_second
-        self._event_burst = event_burst
+        self._rate = Rate(per_second=events_per_second, burst=event_burst)
         self._on_slow = on_slow
         self._on_drained = on_drained
         self._on_rate_limited = on_rate_limited
-        self._work: set[asyncio.Task[None]] = set()
+        self._turns: Turns[LivePacket | str] = Turns(self._handle)
 
     def _engineio_server_class(self) -> type[LiveEngine]:
         return LiveEngine
@@ -134,16 +136,22 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             _send(member.session, LivePacket(packets.DISCONNECT, namespace=member.namespace))
             await self._leave(member, self.reason.SERVER_DISCONNECT)
 
-    async def shutdown(self) -> None:
-        """Ends every session and waits for the handlers still running, `LAST_HANDLERS_SECONDS` at most."""
-        await self.eio.shutdown()
-        if self._work:
-            _, late = await asyncio.wait(self._work, timeout=LAST_HANDLERS_SECONDS)
-            for task in late:
-                task.cancel()
+    def attach(self, app: Sanic[Any, Any], socketio_path: str = "socket.io") -> None:
+        """Serves live clients under a path of the application, and says goodbye to them when its server stops.
 
-    def session_opened(self, session: Session) -> None:
-        """Nothing is known of a client before it joins a namespace."""
+        Sanic calls its stop listeners last registered first: register what must come before the goodbye afterwards.
+        """
+        self.eio.attach(app, socketio_path)
+
+        async def say_goodbye(app: Sanic[Any, Any]) -> None:
+            await self.shutdown()
+
+        app.register_listener(say_goodbye, "before_server_stop")
+
+    async def shutdown(self) -> None:
+        """Lets nobody in any more, ends every session, waits for the handlers still running."""
+        await self.eio.shutdown()
+        await self._turns.finish(LAST_HANDLERS_SECONDS)
 
     def session_slow(self, session: Session) -> None:
         """Tells `on_slow`."""
@@ -156,80 +164,50 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
     def session_ended(self, session: Session, reason: str) -> None:
         """Lets the client leave its namespaces once what it sent before has been worked off."""
         if session.members or session.inbox is not None:
-            self._queue(session, reason)
+            self._turns.take(session, reason)
 
     def message_received(self, session: Session, text: str) -> None:
         """Queues a packet, or refuses it by the rate limit. Raises `FrameError` for a malformed one."""
-        retry_after_seconds = self._retry_after(session)
-        if retry_after_seconds:
-            self._refuse(session, text, retry_after_seconds)
-        elif text:
-            self._queue(session, LivePacket(encoded_packet=text))
-        else:
+        if not text:
             raise FrameError(frames.PROTOCOL_ERROR, "empty packet")
-
-    def _retry_after(self, session: Session) -> float:
-        """0.0 for a client within its rate that does not leave more than a burst unworked."""
-        now = asyncio.get_running_loop().time()
-        if session.bucket is None:
-            session.bucket = TokenBucket(float(self._event_burst), now)
-        if session.inbox is not None and len(session.inbox) >= self._event_burst:
-            return 1.0 / self._events_per_second
-        return session.bucket.take(now, per_second=self._events_per_second, burst=self._event_burst)
-
-    def _refuse(self, session: Session, text: str, retry_after_seconds: float) -> None:
-        head = packets.packet_head(text)
-        if head is None:
-            raise FrameError(frames.PROTOCOL_ERROR, "malformed packet")
-        kind, namespace, number = head
-        error = {"code": "rate_limited", "message": "too many events", "retry_after": round(retry_after_seconds, 3)}
-        if kind == packets.EVENT and number is not None:
-            answer = [{"ok": False, "error": error}]
-            _send(session, LivePacket(packets.ACK, answer, namespace=namespace, id=number))
-        elif kind == packets.CONNECT:
-            refusal = {"message": error["message"], "data": error}
-            _send(session, LivePacket(packets.CONNECT_ERROR, refusal, namespace=namespace))
-        elif kind == packets.DISCONNECT:
-            raise FrameError(frames.POLICY, "too many events")
+        retry_after_seconds = self._retry_after(session)
+        if not retry_after_seconds:
+            self._turns.take(session, LivePacket(encoded_packet=text))
+            return
+        refused = flood.refusal(text, retry_after_seconds)
+        if refused is not None:
+            _send(session, refused)
         _tell(self._on_rate_limited, session)
 
-    def _queue(self, session: Session, item: LivePacket | str) -> None:
-        if session.inbox is not None:
-            session.inbox.append(item)
-            return
-        session.inbox = deque((item,))
-        task = asyncio.get_running_loop().create_task(self._work_off(session, session.inbox))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+    def _retry_after(self, session: Session) -> float:
+        """0.0 for a client within its rate that has not left a whole burst unworked."""
+        now = asyncio.get_running_loop().time()
+        if session.bucket is None:
+            session.bucket = TokenBucket(float(self._rate.burst), now)
+        if session.inbox is not None and len(session.inbox) >= self._rate.burst:
+            return 1.0 / self._rate.per_second
+        return session.bucket.retry_after(now, self._rate)
 
-    async def _work_off(self, session: Session, inbox: deque[Any]) -> None:
-        """Handles what a client sent, one after the other; a string is the reason of its end."""
-        try:
-            while inbox:
-                item = inbox.popleft()
-                if isinstance(item, str):
-                    for member in list(session.members.values()):
-                        await self._leave(member, item)
-                else:
-                    await self._handle(session, item)
-        finally:
-            session.inbox = None
-
-    async def _handle(self, session: Session, packet: LivePacket) -> None:
-        if packet.packet_type == packets.CONNECT:
-            await self._join(session, packet)
+    async def _handle(self, session: Session, item: LivePacket | str) -> None:
+        """Handles one packet; a string is the reason why the session has ended."""
+        if isinstance(item, str):
+            for member in list(session.members.values()):
+                await self._leave(member, item)
             return
-        member = session.members.get(packet.namespace or DEFAULT_NAMESPACE)
+        if item.packet_type == packets.CONNECT:
+            await self._join(session, item)
+            return
+        member = session.members.get(item.namespace or DEFAULT_NAMESPACE)
         if member is None or member.standing is not Standing.CONNECTED:
             return
-        if packet.packet_type == packets.DISCONNECT:
+        if item.packet_type == packets.DISCONNECT:
             await self._leave(member, self.reason.CLIENT_DISCONNECT)
-        elif packet.packet_type == packets.ACK:
-            await self._acknowledged(member, packet)
+        elif item.packet_type == packets.ACK:
+            await self._acknowledged(member, item)
         else:
-            answer = await self._answer(member, packet.data)
-            if packet.id is not None:
-                _send(session, LivePacket(packets.ACK, answer, namespace=packet.namespace, id=packet.id))
+            answer = await self._answer(member, item.data)
+            if item.id is not None:
+                _send(session, LivePacket(packets.ACK, answer, namespace=item.namespace, id=item.id))
 
     async def _join(self, session: Session, packet: LivePacket) -> None:
         """Lets a client into a namespace, if its connect handler does."""
@@ -252,7 +230,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         """What the connect handler has against a client; None when it lets it in."""
         arguments = (sid, _environ(session), auth)
         handler, _ = self._get_event_handler("connect", namespace, arguments)
-        if handler is not None and not _accepts(handler, len(arguments)):
+        if handler is not None and not answers.accepts(handler, len(arguments)):
             arguments = arguments[:-1]  # type: ignore[assignment]  # a handler may do without auth
         try:
             accepted = await self._trigger_event("connect", namespace, *arguments)
@@ -268,16 +246,16 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         """The arguments of the acknowledgement of an event."""
         name, *arguments = data
         handler, given = self._get_event_handler(name, member.namespace, (member.sid, *arguments))
-        if handler is not None and not _accepts(handler, len(given)):
-            return [_error("bad_request", "the event takes other arguments")]
+        if handler is not None and not answers.accepts(handler, len(given)):
+            return answers.refused("bad_request", "the event takes other arguments")
         try:
             result = await self._trigger_event(name, member.namespace, member.sid, *arguments)
         except Exception:  # the edge of the socket
             LOG.exception("event handler failed")
-            return [_error("internal", "the hub failed to handle the event")]
+            return answers.refused("internal", "the hub failed to handle the event")
         if result is self.not_handled:
-            return [_error("bad_request", "unknown event")]
-        return [] if result is None else list(result) if isinstance(result, tuple) else [result]
+            return answers.refused("bad_request", "unknown event")
+        return answers.arguments_of(result)
 
     async def _acknowledged(self, member: Member, packet: LivePacket) -> None:
         try:
@@ -297,7 +275,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         finally:
             self.manager.basic_disconnect(member.sid, member.namespace)
         if not member.session.members and not member.session.closed:
-            self.eio.expect_connect(member.session)
+            self.eio.heartbeat.expect_connect(member.session)
 
     def _is_served(self, namespace: str) -> bool:
         known = (*self.handlers, *self.namespace_handlers)
@@ -316,17 +294,3 @@ def _tell(hook: Callable[[str], None] | None, session: Session) -> None:
     member = session.members.get(DEFAULT_NAMESPACE)
     if hook is not None and member is not None:
         hook(member.sid)
-
-
-def _error(code: str, message: str) -> dict[str, Any]:
-    return {"ok": False, "error": {"code": code, "message": message}}
-
-
-@lru_cache(maxsize=256)
-def _accepts(handler: Callable[..., Any], count: int) -> bool:
-    """Whether a handler can be called with so many arguments."""
-    try:
-        inspect.signature(handler).bind(*range(count))
-    except TypeError:
-        return False
-    return True

@@ -23,6 +23,7 @@ from sanic import HTTPResponse, Request, Sanic
 from hub.realtime import frames, handshake, joints
 from hub.realtime.deadlines import Deadlines, Lane
 from hub.realtime.handshake import Asked, Refusal
+from hub.realtime.heartbeat import Heartbeat, Patience
 from hub.realtime.polling import PollingConnection, Upgrade
 from hub.realtime.session import Session
 from hub.realtime.transport import Connection, Owner, Wire
@@ -31,6 +32,7 @@ LOG = logging.getLogger(__name__)
 
 DEPARTURES_PER_TURN = 100
 LINGER_SECONDS = 3.0
+GOODBYE_SECONDS = 0.01
 UPGRADE_SECONDS = 10.0
 # The kernel's share of a client's queue (it doubles the figure for its own bookkeeping).
 KERNEL_BUFFER_BYTES = 64 * 1024
@@ -38,22 +40,15 @@ KERNEL_BUFFER_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one client may cost, and how long it may be silent."""
+    """What one client may cost, and how it may come."""
 
     buffer_bytes: int
     message_bytes: int
-    ping_interval_seconds: float
-    ping_timeout_seconds: float
-    connect_timeout_seconds: float
     allow_polling: bool
 
 
 class Application(Protocol):
     """Who sessions belong to: the Socket.IO server."""
-
-    def session_opened(self, session: Session) -> None:
-        """A client is through the Engine.IO handshake."""
-        ...
 
     def message_received(self, session: Session, text: str) -> None:
         """A Socket.IO packet has come."""
@@ -82,27 +77,27 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         self,
         *,
         limits: Limits,
+        patience: Patience,
         is_origin_allowed: Callable[[str | None], bool],
         client_address: Callable[[Request], str],
         **options: Any,
     ) -> None:
         super().__init__(async_mode="sanic", monitor_clients=False, **options)
         self._limits = limits
+        self._patience = patience
         self._is_origin_allowed = is_origin_allowed
         self._client_address = client_address
         self._deadlines = Deadlines()
-        self._pings: Lane[Session] = self._deadlines.lane(limits.ping_interval_seconds, self._ping)
-        self._pongs: Lane[Session] = self._deadlines.lane(limits.ping_timeout_seconds, self._expect_pong)
-        self._connects: Lane[Session] = self._deadlines.lane(limits.connect_timeout_seconds, self._expect_connect)
+        self.heartbeat = Heartbeat(patience, self._deadlines)
         self._upgrades_due: Lane[Upgrade] = self._deadlines.lane(UPGRADE_SECONDS, self._expect_upgrade)
         self._lingering: Lane[Connection] = self._deadlines.lane(LINGER_SECONDS, Connection.abort)
         self._departures: deque[tuple[Session, str]] = deque()
         self._wire: Wire | None = None
+        self._is_stopping = False
 
     def attach(self, app: Sanic[Any, Any], engineio_path: str = "socket.io") -> None:
-        """Serves sessions under a path of the application and closes them when its server stops."""
+        """Serves sessions under a path of the application."""
         joints.add_route(app, self.handle_request, f"/{engineio_path.strip('/')}/")
-        app.register_listener(self._stop, "before_server_stop")
 
     async def handle_request(self, request: Request) -> HTTPResponse | None:
         """Answers one request; None when a WebSocket has been opened on its transport."""
@@ -190,29 +185,29 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         """A session that lives. Raises `Refusal`."""
         session = self.sockets.get(sid)
         if session is not None:
-            self._expect_pong(session)
+            self.heartbeat.end_if_silent(session)
         if session is None or session.closed:
             raise Refusal(handshake.UNKNOWN_SESSION)
         return session
 
     def _new_session(self, request: Request) -> Session:
         address = self._client_address(request)
+        if self._is_stopping:
+            raise Refusal(handshake.FORBIDDEN, 503)
         session = Session(self.generate_id(), self, address, handshake.environ_of(request, address))
         self.sockets[session.sid] = session
         return session
 
     def _open(self, session: Session) -> None:
-        self._pings.add(session)
-        self._connects.add(session)
-        self.application.session_opened(session)
+        self.heartbeat.opened(session)
 
     def _open_packet(self, session: Session, upgrades: list[str]) -> bytes:
         return b"0" + orjson.dumps(
             {
                 "sid": session.sid,
                 "upgrades": upgrades,
-                "pingInterval": round(self._limits.ping_interval_seconds * 1000),
-                "pingTimeout": round(self._limits.ping_timeout_seconds * 1000),
+                "pingInterval": round(self._patience.ping_interval_seconds * 1000),
+                "pingTimeout": round(self._patience.ping_timeout_seconds * 1000),
                 "maxPayload": self._limits.message_bytes,
             }
         )
@@ -222,28 +217,8 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         self.application.message_received(session, text)
 
     def pong_received(self, session: Session) -> None:
-        """Lets the next ping wait, if this one was asked for."""
-        if session.pong_due is not None:
-            session.pong_due = None
-            self._pings.add(session)
-
-    def _ping(self, session: Session) -> None:
-        if not session.closed:
-            session.ping(pong_due=asyncio.get_running_loop().time() + self._limits.ping_timeout_seconds)
-            self._pongs.add(session)
-
-    def _expect_pong(self, session: Session) -> None:
-        due = session.pong_due
-        if due is not None and due <= asyncio.get_running_loop().time():
-            session.end("ping timeout", code=frames.GOING_AWAY)
-
-    def _expect_connect(self, session: Session) -> None:
-        if not session.members:
-            session.end("transport close", code=frames.POLICY, told="no namespace was joined in time")
-
-    def expect_connect(self, session: Session) -> None:
-        """Gives a client that has left its last namespace the time to join another."""
-        self._connects.add(session)
+        """Hands a pong to the heartbeat."""
+        self.heartbeat.ponged(session)
 
     def _expect_upgrade(self, upgrade: Upgrade) -> None:
         if not upgrade.is_done and upgrade.socket is not None:
@@ -282,14 +257,15 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
             session.end("server disconnect", code=frames.NORMAL)
 
     async def shutdown(self) -> None:
-        """Says goodbye to everybody and stops the timer."""
+        """Lets nobody in any more and says goodbye to everybody; waits until the last has gone or its linger has ended."""
+        self._is_stopping = True
         for session in list(self.sockets.values()):
             session.end("server disconnect", code=frames.RESTART, told="server is going away")
-        while self._departures:
-            await asyncio.sleep(0)
+        while self._departures or self._has_connections():
+            await asyncio.sleep(GOODBYE_SECONDS)
 
-    async def _stop(self, app: Sanic[Any, Any]) -> None:
-        await self.shutdown()
+    def _has_connections(self) -> bool:
+        return self._wire is not None and any(isinstance(each, Connection) for each in self._wire.connections)
 
 
 def _payload(body: bytes) -> HTTPResponse:

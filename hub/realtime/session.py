@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.realtime import frames
 from hub.realtime.transport import Carrier
+
+if TYPE_CHECKING:
+    from hub.realtime.flood import TokenBucket
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 PING_PACKET, CLOSE_PACKET, NOOP_PACKET = b"2", b"1", b"6"
@@ -42,23 +44,6 @@ class Keeper(Protocol):
     def session_drained(self, session: Session) -> None:
         """The session's client drains again."""
         ...
-
-
-@dataclass(slots=True)
-class TokenBucket:
-    """Refills at `per_second` up to `burst`; see `take`."""
-
-    tokens: float
-    refilled_at: float
-
-    def take(self, now: float, *, per_second: float, burst: int) -> float:
-        """Takes one token: 0.0 when there was one, else the seconds until there is."""
-        self.tokens = min(float(burst), self.tokens + (now - self.refilled_at) * per_second)
-        self.refilled_at = now
-        if self.tokens >= 1.0:
-            self.tokens -= 1.0
-            return 0.0
-        return (1.0 - self.tokens) / per_second
 
 
 class Gone:
