@@ -1,0 +1,33 @@
+"""Free ports and busy ports, on loopback only."""
+
+from __future__ import annotations
+
+import socket
+
+from hub.embedded.errors import PortBusy
+
+LOOPBACK = "127.0.0.1"
+CONNECT_SECONDS = 0.2
+
+
+def claim(port: int, *, name: str) -> int:
+    """`port` if it can be bound, or a free one for 0. Raises `PortBusy`.
+
+    The port is free at the time of asking; whoever binds it checks that its own process answers there.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server restarted on its port finds it so
+        try:
+            probe.bind((LOOPBACK, port))
+            return int(probe.getsockname()[1])
+        except OSError as error:
+            raise PortBusy(name=name, port=port) from error
+
+
+def answers(port: int) -> bool:
+    """Whether anything accepts a connection at `port`."""
+    try:
+        socket.create_connection((LOOPBACK, port), CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
