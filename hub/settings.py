@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(None, description="at least 32 bytes; signs access tokens")
     data_key: SecretStr | None = Field(None, description="at least 32 bytes; encrypts phones and addresses")
 
+    ui_storage_secret: SecretStr | None = Field(None, description="at least 32 bytes; signs the UI's session cookies")
+    ready_socket: Path | None = Field(None, description="datagram socket that is told `READY=1` (as systemd's)")
+
     hub_host: str = Field("127.0.0.1", description="address the hub binds")
     hub_port: int = Field(8700, ge=0, le=65535, description="port the hub binds")
     hub_workers: int = Field(1, ge=1, le=64, description="hub worker processes")
@@ -54,7 +57,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
     log_format: Literal["json", "text"] = Field("json", description="one JSON object or one readable line an event")
 
-    @field_validator("secret_key", "data_key")
+    @field_validator("secret_key", "data_key", "ui_storage_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < MINIMUM_KEY_BYTES:

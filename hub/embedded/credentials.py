@@ -29,20 +29,22 @@ class Credentials:
 
 
 def credentials(directory: Path) -> Credentials:
-    """The credentials of `directory`, made at the first call; the caller owns the directory.
-
-    A half-written file cannot happen: it is written aside, synced, then renamed.
-    """
+    """The credentials of `directory`, made at the first call; the caller owns the directory."""
     path = directory / FILE_NAME
     if path.exists():
         return Credentials(**orjson.loads(path.read_bytes()))
     made = Credentials()
+    write_private(path, orjson.dumps(asdict(made)))
+    return made
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read; it is never seen half written: written aside, synced, then renamed."""
     aside = path.with_suffix(".new")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(orjson.dumps(asdict(made)))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     aside.rename(path)
-    return made

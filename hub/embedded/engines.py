@@ -8,12 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.embedded.credentials import Credentials, credentials
-from hub.embedded.engine import Engine
+import orjson
+
+from hub.embedded.credentials import Credentials, credentials, write_private
 from hub.embedded.ownership import Ownership, own
 from hub.embedded.ports import LOOPBACK, claim
 from hub.embedded.postgres import DATABASE, ROLE, postgres
+from hub.embedded.process import Process
 from hub.embedded.valkey import valkey
+
+RUNNING = "running.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +25,10 @@ class Engines:
     """A running pair. `postgres` and `redis` may be killed and restarted one by one; both keep their port."""
 
     directory: Path
-    postgres: Engine
-    redis: Engine
+    postgres: Process
+    redis: Process
+    postgres_port: int
+    redis_port: int
     credentials: Credentials
     ownership: Ownership = field(repr=False)
 
@@ -38,12 +44,12 @@ class Engines:
 
     def database_url_of(self, name: str) -> str:
         """The DSN of another database of this server."""
-        password, port = self.credentials.database_password, self.postgres.recipe.port
+        password, port = self.credentials.database_password, self.postgres_port
         return f"postgresql://{ROLE}:{password}@{LOOPBACK}:{port}/{name}"
 
     def redis_url_of(self, number: int) -> str:
         """The URL of another logical database, 0 to 127."""
-        return f"redis://:{self.credentials.redis_password}@{LOOPBACK}:{self.redis.recipe.port}/{number}"
+        return f"redis://:{self.credentials.redis_password}@{LOOPBACK}:{self.redis_port}/{number}"
 
     def stop(self) -> None:
         """Stop both in an orderly way and let the directory go; the data stays."""
@@ -51,6 +57,7 @@ class Engines:
             self.redis.stop()
             self.postgres.stop()
         finally:
+            (self.directory / RUNNING).unlink(missing_ok=True)
             self.ownership.release()
 
 
@@ -62,12 +69,12 @@ def start_engines(directory: Path, *, postgres_port: int = 0, redis_port: int = 
     """
     directory = directory.resolve()
     ownership = own(directory)
-    started: list[Engine] = []
+    started: list[Process] = []
     try:
         keys = credentials(directory)
         database_port, stream_port = claim(postgres_port, name="Postgres"), claim(redis_port, name="Valkey")
-        database = Engine(postgres(directory, port=database_port, password=keys.database_password))
-        stream = Engine(valkey(directory, port=stream_port, password=keys.redis_password))
+        database = Process(postgres(directory, port=database_port, password=keys.database_password))
+        stream = Process(valkey(directory, port=stream_port, password=keys.redis_password))
         for engine in (stream, database):
             started.append(engine)
             engine.start()
@@ -76,4 +83,26 @@ def start_engines(directory: Path, *, postgres_port: int = 0, redis_port: int = 
             engine.stop()
         ownership.release()
         raise
-    return Engines(directory=directory, postgres=database, redis=stream, credentials=keys, ownership=ownership)
+    pair = Engines(
+        directory=directory,
+        postgres=database,
+        redis=stream,
+        postgres_port=database_port,
+        redis_port=stream_port,
+        credentials=keys,
+        ownership=ownership,
+    )
+    write_private(directory / RUNNING, orjson.dumps([pair.database_url, pair.redis_url]))
+    return pair
+
+
+def running_urls(directory: Path) -> tuple[str, str] | None:
+    """The DSN and the Redis URL of the pair that runs in `directory` right now, for commands beside a running demo.
+
+    None when there is none; after a kill -9 of its owner the answer may name servers that no longer answer.
+    """
+    try:
+        database_url, redis_url = orjson.loads((directory / RUNNING).read_bytes())
+    except FileNotFoundError:
+        return None
+    return database_url, redis_url

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -39,17 +40,19 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, tied to the calling thread; both its outputs are appended to `log`.
 
-    Its own session keeps a terminal's Ctrl-C away from it: the owner stops its children in order.
+    A log that has grown beyond 16 MiB starts over. `environment` adds to what the child inherits. Its own session keeps a terminal's Ctrl-C away from it: the owner stops its children in order.
     """
     parent_id = os.getpid()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if os.fstat(descriptor).st_size > LARGEST_LOG_BYTES:
+        os.ftruncate(descriptor, 0)
     try:
         process = subprocess.Popen(
             arguments,
             stdin=subprocess.PIPE,
             stdout=descriptor,
             stderr=descriptor,
-            env=environment,
+            env=None if environment is None else os.environ | environment,
             user=user_id,
             group=user_id,
             extra_groups=None if user_id is None else [],

@@ -31,3 +31,11 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def claim_preferred(port: int) -> int:
+    """`port` if it is free, else any free one: for addresses that are told to a person anyway."""
+    try:
+        return claim(port, name="")
+    except PortBusy:
+        return claim(0, name="")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from hub.embedded.engine import Recipe
+from hub.embedded.process import Recipe
 from hub.embedded.errors import BinaryMissing, CannotRunPostgres, ProcessFailed
 from hub.embedded.lifeline import spawn
 from hub.embedded.ports import LOOPBACK
@@ -65,9 +65,9 @@ def postgres(directory: Path, *, port: int, password: str) -> Recipe:
     settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
     return Recipe(
         name="Postgres",
-        port=port,
         log=log,
         stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
+        stop_seconds=30.0,
         prepare=partial(_prepare, runner, data, log, password),
         launch=partial(
             spawn,

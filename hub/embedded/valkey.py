@@ -7,12 +7,11 @@ password stands in no argument list and in no file.
 from __future__ import annotations
 
 import importlib.util
-import signal
 import socket
 from functools import partial
 from pathlib import Path
 
-from hub.embedded.engine import Recipe
+from hub.embedded.process import Recipe
 from hub.embedded.errors import BinaryMissing
 from hub.embedded.lifeline import spawn
 from hub.embedded.ports import CONNECT_SECONDS, LOOPBACK
@@ -30,10 +29,7 @@ def valkey(directory: Path, *, port: int, password: str) -> Recipe:
     ])  # fmt: skip
     return Recipe(
         name="Valkey",
-        port=port,
         log=log,
-        stop_signal=signal.SIGTERM,
-        prepare=lambda: None,
         launch=partial(spawn, [_binary(), "-"], log=log, standard_input=configuration.encode()),
         is_ready=lambda _: _answers(port, password),
     )

@@ -26,7 +26,7 @@ import sys, threading
 from pathlib import Path
 from hub.embedded.engines import start_engines
 engines = start_engines(Path(sys.argv[1]))
-print(engines.postgres.process_id, engines.redis.process_id, engines.postgres.recipe.port, flush=True)
+print(engines.postgres.process_id, engines.redis.process_id, engines.postgres_port, flush=True)
 threading.Event().wait()
 """
 
@@ -66,9 +66,7 @@ async def test_postgres_refuses_a_wrong_password(engines: Engines) -> None:
 
 
 async def test_valkey_refuses_a_wrong_password(engines: Engines) -> None:
-    async with Redis(
-        host=LOOPBACK, port=engines.redis.recipe.port, password="guess", retry=Retry(NoBackoff(), 0)
-    ) as redis:
+    async with Redis(host=LOOPBACK, port=engines.redis_port, password="guess", retry=Retry(NoBackoff(), 0)) as redis:
         with pytest.raises(AuthenticationError):
             await redis.ping()
 

@@ -1,0 +1,218 @@
+"""`hotpass demo`: one machine, one command, one Ctrl-C.
+
+    engines ─► schema ─► city ─► hub, sequencers, dispatcher, jobs, ui ─► the simulated city ─► report
+
+This is the composition root of the embedded profile, as `hub.app` is that of a process: it alone joins engines, schema
+and city. The simulated city knows nothing of it and meets the hub over HTTP and sockets only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import uvloop
+
+from db.connection import connect
+from db.migrate import migrate
+from db.seed import seed_city, set_clock
+from hub.demo.city import City
+from hub.demo.day import Day
+from hub.demo.founding import Site, found_city
+from hub.demo.run import Progress, Run, run_city
+from hub.demo.synthetic import DEMO_TOWN, synthetic_day
+from hub.embedded.engines import Engines, start_engines
+from hub.embedded.household import PREFERRED_HUB_PORT, PREFERRED_UI_PORT, Household, processes
+from hub.embedded.ports import claim, claim_preferred
+from hub.embedded.readout import Readout
+from hub.embedded.supervisor import Supervisor
+from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_ring
+
+ACTOR_TOKEN_SECONDS = 3600
+KILLED = 130  # the shell's code for a command ended by Ctrl-C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the demo shall show. `day` is a recorded day; without it an endless, steady one is invented."""
+
+    directory: Path
+    for_seconds: float | None = None
+    speed: float = 60.0
+    orders_per_minute: float = 60.0  # of the wall clock
+    seed: int = 1
+    hub_port: int | None = None
+    ui_port: int | None = None
+    hub_workers: int = 2
+    day: Day | None = None
+
+
+def demonstrate(wish: Wish, readout: Readout) -> dict[str, Any]:
+    """Run until the time is up or Ctrl-C; the report, with `is_well`. Raises `EmbeddedError`; then nothing runs any more.
+
+    Call it on the main thread: everything that it starts dies with that thread.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    with readout.step("engines"):
+        engines = start_engines(wish.directory)
+    try:
+        with readout.step("schema"):
+            migrate(engines.database_url)
+        with tempfile.TemporaryDirectory(prefix="hotpass-") as sockets:
+            return uvloop.run(_live(wish, _house(wish, engines, Path(sockets)), readout))
+    finally:
+        readout.end()
+        engines.stop()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _house(wish: Wish, engines: Engines, sockets: Path) -> Household:
+    return Household(
+        engines=engines,
+        hub_port=_port(wish.hub_port, PREFERRED_HUB_PORT, "the hub"),
+        ui_port=_port(wish.ui_port, PREFERRED_UI_PORT, "the UI"),
+        sockets=sockets,
+        hub_workers=wish.hub_workers,
+    )
+
+
+def _port(wished: int | None, preferred: int, name: str) -> int:
+    return claim_preferred(preferred) if wished is None else claim(wished, name=name)
+
+
+async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any]:
+    day, city = _town(wish)
+    with readout.step("city"):
+        await _found(house.engines, city, wish.speed)
+    supervisor = Supervisor(processes(house), tell=readout.done)
+    over = _on_signals(lambda: _kill(supervisor, house.engines))
+    try:
+        if not await _before(over, supervisor.start()):
+            return {"is_well": False, "stopped": "before all was ready"}
+        keys = make_key_ring(house.engines.credentials.secret_key)
+        _invite(readout, house, keys, city)
+        watch = asyncio.create_task(supervisor.watch(house.engines.postgres, house.engines.redis))
+        try:
+            report = await _city(wish, house, keys, day, city, readout, over)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        return report | {"restarts": supervisor.restarts}
+    finally:
+        readout.end()
+        readout.say("Stopping …")
+        await supervisor.stop()
+
+
+def _town(wish: Wish) -> tuple[Day, City]:
+    if wish.day is not None:
+        return wish.day, found_city(wish.day, site=Site(region="replay"), seed=wish.seed)
+    product_hours = wish.orders_per_minute / wish.speed * 60 * DEMO_TOWN.hours
+    day = synthetic_day(wish.seed, replace(DEMO_TOWN, orders=max(1, round(product_hours))))
+    return day, found_city(day, site=Site(region=f"demo-{wish.seed}"), seed=wish.seed)
+
+
+async def _found(engines: Engines, city: City, speed: float) -> None:
+    """Make the city unless it is there, and let the product clock run at `speed`."""
+    connection = await connect(engines.database_url, application="hotpass demo")
+    try:
+        async with connection.transaction():
+            await seed_city(connection, city.as_rows())
+            await set_clock(connection, rate=speed)
+    finally:
+        await connection.close()
+
+
+def _on_signals(kill: Callable[[], None]) -> asyncio.Event:
+    """An event that the first Ctrl-C or SIGTERM sets; the second one kills."""
+    over = asyncio.Event()
+
+    def heard() -> None:
+        if over.is_set():
+            kill()
+        over.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, heard)
+    return over
+
+
+def _kill(supervisor: Supervisor, engines: Engines) -> None:
+    supervisor.kill()
+    engines.postgres.kill()
+    engines.redis.kill()
+    os._exit(KILLED)
+
+
+async def _before(over: asyncio.Event, work: Any) -> bool:
+    """Whether `work` ended before `over`; else it is cancelled. Its exceptions are passed on."""
+    task, signalled = asyncio.ensure_future(work), asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait({task, signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return False
+        await task
+        return True
+    finally:
+        for one in (task, signalled):
+            one.cancel()
+        await asyncio.gather(task, signalled, return_exceptions=True)
+
+
+def _invite(readout: Readout, house: Household, keys: KeyRing, city: City) -> None:
+    """The addresses, and a link for each role that signs its visitor in, once."""
+    readout.say()
+    readout.links({"hub": f"{house.hub_url}/v1/openapi.json", "ui": house.ui_url} | _links(house.ui_url, keys, city))
+    readout.say("\nOne Ctrl-C stops everything; the data stays.\n")
+
+
+def _links(ui_url: str, keys: KeyRing, city: City) -> dict[str, str]:
+    kitchen = f"/kitchen/{city.kitchens[0].id}"
+    homes = {
+        "customer": "/", "rider": "/rider", "cook": kitchen, "expediter": kitchen,
+        "dispatcher": f"/dispatch/{city.region}", "manager": f"/operations/{city.region}", "administrator": "/administration",
+    }  # fmt: skip
+    return {
+        duty: f"{ui_url}/demo/{issue_demo_link(keys, person_id=people[0].id, home=home)}"
+        for duty, home in homes.items()
+        if (people := city.on_duty(duty))
+    }
+
+
+async def _city(
+    wish: Wish, house: Household, keys: KeyRing, day: Day, city: City, readout: Readout, over: asyncio.Event
+) -> dict[str, Any]:
+    """Live the day until it ends, the time is up or `over` is set."""
+
+    def token_for(person_id: str) -> str:
+        return issue_access(keys, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=ACTOR_TOKEN_SECONDS)[0]
+
+    run = Run(
+        hub_url=house.hub_url,
+        token_for=token_for,
+        for_seconds=wish.for_seconds,
+        repeat=wish.day is None,
+        seed=wish.seed,
+        over=over,
+    )
+    report = await run_city(day, city, run, on_progress=lambda progress: readout.live(_line(progress)))
+    return report.as_json() | {"is_well": report.is_clean and report.orders_placed > 0}
+
+
+def _line(progress: Progress) -> str:
+    delay = progress.commit_to_client_ms or {}
+    screen = " ".join(f"{name} {value:.0f} ms" for name, value in delay.items() if name in ("p50", "p99"))
+    return (
+        f"{progress.product_time:%a %H:%M} · orders: {progress.placed} placed, {progress.open} open, "
+        f"{progress.delivered} delivered · commit → screen {screen or '–'} · lost {progress.lost}"
+    )
