@@ -163,6 +163,10 @@ class TopicFold:
         """True while an offset below the present one is missing."""
         return bool(self._missing)
 
+    def learn(self, entity: str, row: Row) -> None:
+        """Take in a row that an HTTP answer told, by the version rule; the offsets are not touched."""
+        self._keep((entity, row["id"]), row["version"], (self.row(entity, row["id"]) or {}) | row)
+
     def _apply(self, change: Change, *, is_late: bool) -> bool:
         key = (change.entity, change.id)
         self.tally.applied += 1
