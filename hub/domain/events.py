@@ -7,8 +7,9 @@ from hub.domain.line import LINE
 from hub.domain.move import Machine
 from hub.domain.order import ORDER
 from hub.domain.payment import PAYMENT
+from hub.domain.session import SESSION
 
-MACHINES: tuple[Machine, ...] = (ORDER, LINE, DELIVERY, OFFER, SHIFT, PAYMENT)
+MACHINES: tuple[Machine, ...] = (ORDER, LINE, DELIVERY, OFFER, SHIFT, PAYMENT, SESSION)
 
 # The column that holds a machine's state in its table.
 STATE_COLUMN = {
@@ -18,6 +19,7 @@ STATE_COLUMN = {
     "offer": "state",
     "rider": "shift",
     "payment": "state",
+    "session": "state",
 }
 
 
