@@ -93,3 +93,7 @@ TIMELINE = Statement(
 )
 # tracking_pk
 TRACKED = Statement(text("select order_id::text from tracking where token_hash = cast(:token_hash as bytea)"))
+# orders_pk
+PLACE_OF_ORDER = Statement(
+    text("""select kitchen_id::text, region, customer_id::text from orders where id = cast(:order_id as uuid)""")
+)

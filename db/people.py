@@ -14,7 +14,7 @@ grants = table("role_grant", ids="id person_id", texts="role scope", times="expi
 # primary key; role_grant_once. The person with the live grants as JSON; no row: unknown or disabled.
 AUTHORITY = Statement(
     text(
-        """select p.name, coalesce((select json_agg(json_build_object('role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
+        """select p.name, coalesce((select json_agg(json_build_object('id', g.id, 'role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
             from role_grant g where g.person_id = p.id and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants
         from person p where p.id = cast(:person_id as uuid) and p.is_active"""
     )

@@ -61,7 +61,9 @@ APPEND = Statement(
 )
 PLACE_KEY = "sequencer_place_pk"
 
-PLACE = Statement(text("select number, pos, snapshot, target, after_id from sequencer_place order by number desc limit 1"))
+PLACE = Statement(
+    text("select number, pos, snapshot, target, after_id from sequencer_place order by number desc limit 1")
+)
 TERM = Statement(text("select term, epoch from sequencer_term order by term desc limit 1"))
 # A new term; the epoch rises when the cluster or its timeline is another one, or when the caller says that history was lost.
 LEAD = Statement(
@@ -100,7 +102,9 @@ DEPOSE = Statement(
 )
 # Everything that the stored snapshot saw is in the log.
 CLEAN_OUTBOX = Statement(
-    text("delete from outbox where xid < (select pg_snapshot_xmin(snapshot::pg_snapshot) from sequencer_place order by number desc limit 1)")
+    text(
+        "delete from outbox where xid < (select pg_snapshot_xmin(snapshot::pg_snapshot) from sequencer_place order by number desc limit 1)"
+    )
 )
 CLEAN_PLACES = Statement(
     text(
@@ -119,7 +123,9 @@ LAG = Statement(
 
 _LOG = "pos, entity, entity_id, version, event, row, to_json(at)#>>'{}' as at, topics, offsets, ops"
 # change_log_pk of each day
-LOG_AFTER = Statement(text(f"select {_LOG} from change_log where pos > cast(:pos as bigint) order by pos limit cast(:most as integer)"))
+LOG_AFTER = Statement(
+    text(f"select {_LOG} from change_log where pos > cast(:pos as bigint) order by pos limit cast(:most as integer)")
+)
 LOG_FIRST = Statement(text("select pos from change_log order by pos limit 1"))
 # The place of a whole snapshot: read first inside its REPEATABLE READ transaction.
 HERE = Statement(

@@ -83,3 +83,5 @@ ON_SHIFT = Statement(
     select(riders.c.region).where(riders.c.id == given("rider_id", ID), riders.c.shift == ShiftState.ON)
 )
 REGIONS = Statement(text("select distinct region from kitchen order by region"))
+# rider_pk
+PLACE_OF_RIDER = Statement(select(riders.c.region).where(riders.c.id == given("rider_id", ID)))

@@ -52,6 +52,13 @@ class Statement:
         """The first row, or None."""
         return cast("Record | None", await connection.fetchrow(self.sql, *self.arguments(values)))
 
+    async def only(self, connection: Connection, **values: Any) -> Record:
+        """The first row of a statement that always has one. Raises `LookupError` when it has none."""
+        found = await self.row(connection, **values)
+        if found is None:
+            raise LookupError("the statement returned no row")
+        return found
+
     async def value(self, connection: Connection, **values: Any) -> Any:
         """The first column of the first row, or None."""
         return await connection.fetchval(self.sql, *self.arguments(values))

@@ -127,7 +127,7 @@ async def _redis(url: str) -> Finding:
         return Finding(subject="Redis", verdict="fail", found=_why(error), action=START_THEM)
     version = str(server.get("valkey_version") or server["redis_version"])
     found = f"{'Valkey' if 'valkey_version' in server else 'Redis'} {version}"
-    if int(version.split(".")[0]) >= OLDEST_REDIS:
+    if int(version.partition(".")[0]) >= OLDEST_REDIS:
         return Finding(subject="Redis", verdict="ok", found=found)
     return Finding(subject="Redis", verdict="warn", found=found, action="use Redis 7 or newer, or Valkey")
 

@@ -1,0 +1,74 @@
+"""The product clock of a worker, and the `head` that tells every client where it should be.
+
+Every 5 s each socket is told the product time and the last offset of each topic it follows: a client that is behind
+notices within two heads. Nothing else is sent to an idle board.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+
+import asyncpg
+import orjson
+
+from db import kitchens
+from db.connection import DATABASE_AWAY, Database
+from hub.observability import logs
+from hub.realtime.fanout import Fanout
+from hub.realtime.frames import event_frame
+from hub.realtime.sockets import Sockets
+
+LOG = logs.get(__name__)
+HEAD_SECONDS = 5.0
+SLICE = 500
+
+
+class ProductClock:
+    """Business time on this worker: read from the database now and then, carried on by the monotonic clock between."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read_at = time.monotonic()
+        self._at: datetime | None = None
+        self.rate = 1.0
+
+    async def read(self) -> None:
+        """Take the clock from the database. Raises what `DATABASE_AWAY` names."""
+        async with self._database.connection() as connection:
+            row = await kitchens.CLOCK.only(connection)
+        self._read_at, self._at, self.rate = time.monotonic(), row["at"], row["rate"]
+
+    def now(self) -> datetime:
+        """The product time now. Raises `RuntimeError` before the first `read`."""
+        if self._at is None:
+            raise RuntimeError("the product clock was not read yet")
+        return self._at + timedelta(seconds=(time.monotonic() - self._read_at) * self.rate)
+
+
+async def tell_heads(*, clock: ProductClock, fanout: Fanout, sockets: Sockets) -> None:
+    """Send every socket its head every 5 s, for ever; a thousand sockets never go out in one step of the loop."""
+    while True:
+        await asyncio.sleep(HEAD_SECONDS)
+        try:
+            await clock.read()
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            LOG.info("the product clock could not be read", error=str(error))
+        for number, socket in enumerate(list(sockets.by_sid.values())):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            heads = {}
+            for name in socket.follows:
+                state = fanout.topics.get(name)
+                if state is not None and socket.sid in state.live:
+                    heads[name] = state.head
+            body = {"at": clock.now().isoformat(), "rate": clock.rate, "topics": heads}
+            socket.client.write(event_frame("head", orjson.dumps(body)))
+
+
+async def expire_sockets(sockets: Sockets) -> None:
+    """Look once a second for tokens and grants that ran out, for ever."""
+    while True:
+        await asyncio.sleep(1.0)
+        sockets.expire()

@@ -1,0 +1,144 @@
+"""The worker's reader: brings every change to the fan-out, in order, once, whatever happens to Redis.
+
+    stream ──XREAD from own place──► every batch ──► deliver()
+    log    ──a hole, a lost Redis, or a quiet second──► deliver()
+
+Invariant: `deliver` sees `pos` rise by one from call to call, within an epoch. The stream is only a faster way to the
+same changes: the log decides. The reader waits when Postgres or Redis is away; it never ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import hiredis
+
+from db import pipeline
+from db.connection import DATABASE_AWAY, Database
+from hub.observability import logs, metrics
+from hub.realtime.changes import STREAM, Change, from_log, unpack
+from hub.realtime.wire import Wire, open_wire
+
+LOG = logs.get(__name__)
+QUIET_MILLISECONDS = 1_000
+PAGE = 2_000
+RETRY_SECONDS = 0.05
+
+Deliver = Callable[[int, list[Change]], None]
+Renew = Callable[[], None]
+
+
+class LogReader:
+    """Reads for one worker. `deliver(epoch, changes)` and `renew()` (history was replaced) are synchronous."""
+
+    def __init__(self, *, database: Database, redis_url: str, deliver: Deliver, renew: Renew) -> None:
+        self._database = database
+        self._redis_url = redis_url
+        self._deliver = deliver
+        self._renew = renew
+        self.epoch = 0
+        self.pos = 0
+        self._confirmed_at = 0.0
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long ago this worker last knew that it has everything: the canary of readiness."""
+        return time.monotonic() - self._confirmed_at
+
+    async def start(self) -> None:
+        """Begin at the present end of the log. Waits for the database for as long as it takes."""
+        while True:
+            try:
+                async with self._database.connection() as connection:
+                    here = await pipeline.HERE.row(connection)
+                if here is not None:
+                    self.epoch, self.pos = here["epoch"], here["pos"]
+                    self._confirmed_at = time.monotonic()
+                    return
+            except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+                LOG.info("waiting for the database", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS * 2)
+
+    async def run(self) -> None:
+        """Read for ever."""
+        while True:
+            try:
+                await self._catch_up("reconnect")
+                wire = await open_wire(self._redis_url)
+                try:
+                    await self._follow(wire)
+                finally:
+                    wire.close()
+            except (OSError, hiredis.ReplyError) as error:
+                LOG.info("redis is away", error=str(error))
+            except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+                LOG.info("the database is away", error=str(error) or type(error).__name__)
+            except Exception:
+                LOG.exception("the log reader failed")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def passed(self, pos: int) -> None:
+        """Wait until `pos` has been delivered here."""
+        if self.pos >= pos:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((pos, future))
+        await future
+
+    async def _follow(self, wire: Wire) -> None:
+        while True:
+            place = f"{self.epoch}-{self.pos}"
+            answer = await wire.command("XREAD", "COUNT", 100, "BLOCK", QUIET_MILLISECONDS, "STREAMS", STREAM, place)
+            if not answer:
+                await self._catch_up("quiet")
+                continue
+            for name, fields in answer[0][1]:
+                epoch, pos = (int(part) for part in name.split(b"-"))
+                await self._entry(epoch, pos, first=int(fields[1]), body=fields[3])
+
+    async def _entry(self, epoch: int, pos: int, *, first: int, body: bytes) -> None:
+        if epoch != self.epoch or first > self.pos + 1:
+            await self._catch_up("hole")
+        if epoch == self.epoch and pos > self.pos:
+            self._take(unpack(body))
+        self._confirmed_at = time.monotonic()
+
+    async def _catch_up(self, why: str) -> None:
+        """Read the log from the own place to its end."""
+        metrics.LOG_READS.labels(why).inc()
+        while True:
+            async with self._database.transaction("repeatable_read", read_only=True) as connection:
+                here = await pipeline.HERE.only(connection)
+                rows: Any = await pipeline.LOG_AFTER.rows(connection, pos=self.pos, most=PAGE)
+            if here["epoch"] != self.epoch or here["pos"] < self.pos or (rows and rows[0]["pos"] != self.pos + 1):
+                LOG.warning("history was replaced", epoch=here["epoch"], pos=here["pos"])
+                self.epoch, self.pos = here["epoch"], here["pos"]
+                self._renew()
+            else:
+                self._take([from_log(row) for row in rows])
+            if len(rows) < PAGE:
+                self._confirmed_at = time.monotonic()
+                self._wake()
+                return
+
+    def _take(self, changes: list[Change]) -> None:
+        fresh = [change for change in changes if change.pos > self.pos]
+        if not fresh:
+            return
+        self._deliver(self.epoch, fresh)
+        self.pos = fresh[-1].pos
+        metrics.CHANGES_DELIVERED.inc(len(fresh))
+        self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiters = self._waiters, []
+        for pos, future in waiting:
+            if pos <= self.pos and not future.done():
+                future.set_result(None)
+            elif not future.done():
+                self._waiters.append((pos, future))

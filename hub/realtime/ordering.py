@@ -1,0 +1,76 @@
+"""The order of changes: what the sequencer decides in memory before it appends. Pure; no clock, no network.
+
+Every change gets the next global `pos`, and the next dense offset in each topic that must know of it: `put` where the
+row is now, `out` where it no longer is, `delete` when the row itself is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.realtime.changes import Change
+
+MOST_HEADS = 500_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What one append writes. The lists of one group have equal length, in the order of the columns."""
+
+    changes: list[Change] = field(default_factory=list)
+    log_topics: list[str] = field(default_factory=list)
+    log_offsets: list[int] = field(default_factory=list)
+    log_positions: list[int] = field(default_factory=list)
+    log_ops: list[str] = field(default_factory=list)
+
+
+def topics_of(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Every topic that must know of these outbox rows."""
+    return {topic for row in rows for topic in (*row["topics"], *row["gone"])}
+
+
+def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int]) -> Batch:
+    """Give each outbox row (by rising id) its places after `pos`; `heads` (topic → last offset) is carried forward.
+
+    Every topic of the rows must be in `heads`. A row that belongs to no topic still takes a `pos`.
+    """
+    batch = Batch()
+    for row in rows:
+        pos += 1
+        gone = "out" if row["row"] is not None else "delete"
+        places = []
+        for topic, op in (*((topic, "put") for topic in row["topics"]), *((topic, gone) for topic in row["gone"])):
+            heads[topic] = offset = heads[topic] + 1
+            places.append((topic, offset, op))
+            batch.log_topics.append(topic)
+            batch.log_offsets.append(offset)
+            batch.log_positions.append(pos)
+            batch.log_ops.append(op)
+        at = row["at"].isoformat()
+        batch.changes.append(
+            Change(pos, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], at, places)
+        )
+    return batch
+
+
+def columns(batch: Batch, times: Sequence[Any]) -> dict[str, list[Any]]:
+    """The parameters of `db.pipeline.APPEND` that carry the batch; `times` are the rows' own timestamps."""
+    changes = batch.changes
+    return {
+        "positions": [change.pos for change in changes],
+        "entities": [change.entity for change in changes],
+        "entity_ids": [change.entity_id for change in changes],
+        "versions": [change.version for change in changes],
+        "events": [change.event for change in changes],
+        "rows": [change.row_text for change in changes],
+        "times": list(times),
+        "topics": [" ".join(topic for topic, _, _ in change.places) for change in changes],
+        "offsets": [" ".join(str(offset) for _, offset, _ in change.places) for change in changes],
+        "ops": [" ".join(op for _, _, op in change.places) for change in changes],
+        "log_topics": batch.log_topics,
+        "log_offsets": batch.log_offsets,
+        "log_positions": batch.log_positions,
+        "log_ops": batch.log_ops,
+    }

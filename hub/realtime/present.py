@@ -1,0 +1,102 @@
+"""What a subscriber is given first: what it missed, or the whole present state, each at an exact offset.
+
+One REPEATABLE READ transaction reads the place of the log and everything else. Rows may be newer than the offset (the
+version rule of the clients covers that); rows that have left the topic and are not yet sequenced are named as `gone`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from db import pipeline
+from db.connection import Database
+from db.snapshots import SNAPSHOT
+from db.statement import Connection
+from hub.domain.topics import Topic
+from hub.domain.views import cut
+from hub.realtime.changes import Change
+
+MOST_REPLAYED = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """The answer to a subscribe. `items` are changes when `is_recovered`, else snapshot rows; JSON texts both."""
+
+    epoch: int
+    pos: int
+    offset: int
+    is_recovered: bool
+    items: list[bytes]
+    gone: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def read_present(database: Database, topic: Topic, *, epoch: int | None, offset: int | None) -> Present:
+    """What a subscriber at (`epoch`, `offset`) must be given; None, None for one that knows nothing.
+
+    Everything after its offset when the log still has it, else a snapshot. Never says recovered when something is missing.
+    """
+    async with database.transaction("repeatable_read", read_only=True) as connection:
+        here = await pipeline.HERE.only(connection)
+        span = await pipeline.TOPIC_SPAN.only(connection, topic=str(topic))
+        if epoch == here["epoch"] and offset is not None:
+            items = await _replay(
+                connection, topic, here["epoch"], after=offset, head=span["head"], first=span["first"]
+            )
+            if items is not None:
+                return Present(
+                    epoch=here["epoch"], pos=here["pos"], offset=span["head"], is_recovered=True, items=items
+                )
+        rows = await _rows(connection, topic)
+        gone = await _gone(connection, topic, here["snapshot"], rows)
+    items = [
+        orjson.dumps({"entity": entity, "id": entity_id, "version": row["version"], "row": row})
+        for (entity, entity_id), row in rows.items()
+    ]
+    return Present(
+        epoch=here["epoch"], pos=here["pos"], offset=span["head"], is_recovered=False, items=items, gone=gone
+    )
+
+
+async def _replay(
+    connection: Connection, topic: Topic, epoch: int, *, after: int, head: int, first: int | None
+) -> list[bytes] | None:
+    """The changes of (after, head] as JSON; None when the log cannot give every one of them."""
+    if after == head:
+        return []
+    if not 0 <= after < head or head - after > MOST_REPLAYED or first is None or first > after + 1:
+        return None
+    rows = await pipeline.REPLAY.rows(connection, topic=str(topic), after=after, until=head, most=MOST_REPLAYED)
+    if len(rows) != head - after:
+        return None
+    bodies = []
+    for row in rows:
+        change = Change(0, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], row["at"], [])
+        body = change.body(str(topic), topic.kind, epoch, row["topic_offset"], row["op"])
+        if body is None:
+            return None
+        bodies.append(body)
+    return bodies
+
+
+async def _rows(connection: Connection, topic: Topic) -> dict[tuple[str, str], dict[str, Any]]:
+    found = {}
+    for entity, statement in SNAPSHOT[topic.kind].items():
+        for (text,) in await statement.rows(connection, key=topic.key):
+            row = orjson.loads(text)
+            found[entity, row["id"]] = cut(entity, topic.kind, row)
+    return found
+
+
+async def _gone(
+    connection: Connection, topic: Topic, snapshot: str, rows: dict[tuple[str, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    left = await pipeline.LEFT_BEHIND.rows(connection, topic=str(topic), snapshot=snapshot)
+    return [
+        {"entity": row["entity"], "id": row["entity_id"], "version": row["version"]}
+        for row in left
+        if rows.get((row["entity"], row["entity_id"]), {"version": 0})["version"] < row["version"]
+    ]

@@ -1,0 +1,219 @@
+"""The sequencer: one leader turns what the outbox newly shows into an order, appends it to the log, and publishes it.
+
+    nudge or 20 ms ─► READ what the stored snapshot could not see ─► arrange() in memory ─► APPEND ─► XADD
+
+Invariant: the place (`sequencer_place`) moves in the same statement that appends. Whoever dies, and whenever, the next
+leader starts from the newest place: nothing is skipped, nothing is given two places. The lock only keeps standbys
+quiet; what fences a stale leader is its term, and the key of `sequencer_place`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from db import pipeline
+from db.connection import DATABASE_AWAY, connect
+from db.statement import Connection
+from hub.observability import logs, metrics
+from hub.realtime.ordering import MOST_HEADS, arrange, columns, topics_of
+from hub.realtime.publisher import Publisher
+
+LOG = logs.get(__name__)
+LOCK = 7_701
+MOST_ROWS = 2_000
+POLL_SECONDS = 0.02
+BEAT_SECONDS = 0.3
+STANDBY_SECONDS = 0.1
+TERM_CHECK_POLLS = 50
+# The outbox is small and its statistics are always wrong: always the index.
+PLAN = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
+
+
+class Fenced(Exception):
+    """A newer term leads: this process stands by again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where the sequencer stands: the window (snapshot, target, after_id) and the last `pos` given."""
+
+    number: int
+    pos: int
+    snapshot: str
+    target: str | None
+    after_id: int
+
+
+class Sequencer:
+    """Runs for ever: stands by, leads, and stands by again when it is fenced or the database is away."""
+
+    def __init__(self, *, database_url: str, redis_url: str, stream_length: int) -> None:
+        self._database_url = database_url
+        self._wake = asyncio.Event()
+        self._publisher = Publisher(redis_url, stream_length=stream_length, on_nudge=self._wake.set)
+        self._heads: dict[str, int] = {}
+        self._term = 0
+        self._epoch = 0
+        self._place = Place(number=0, pos=0, snapshot="", target=None, after_id=0)
+
+    async def run(self) -> None:
+        """Never returns; ends only by cancellation."""
+        publishing = asyncio.create_task(self._publisher.run())
+        try:
+            while True:
+                try:
+                    await self._stand_by_and_lead()
+                except Fenced:
+                    metrics.FENCED.inc()
+                    LOG.warning("a newer term leads", term=self._term)
+                except DATABASE_AWAY as error:
+                    LOG.warning("the database is away", error=str(error) or type(error).__name__)
+                except asyncpg.PostgresError as error:
+                    LOG.warning("the database refused", error=str(error))
+                metrics.LEADING.set(0)
+                await asyncio.sleep(STANDBY_SECONDS)
+        finally:
+            publishing.cancel()
+
+    async def _stand_by_and_lead(self) -> None:
+        main = await connect(self._database_url, application="hotpass sequencer", **PLAN)
+        try:
+            side = await connect(self._database_url, application="hotpass sequencer side")
+            try:
+                await self._win(main, side)
+                await self._take_over(main)
+                beating = asyncio.create_task(self._beat(side))
+                try:
+                    await self._lead(main, beating)
+                finally:
+                    beating.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, *DATABASE_AWAY):
+                        await beating
+            finally:
+                side.terminate()
+        finally:
+            main.terminate()
+
+    async def _win(self, main: Connection, side: Connection) -> None:
+        while not await pipeline.TRY_LOCK.value(main, lock=LOCK):
+            if await pipeline.DEPOSE.rows(side, lock=LOCK):
+                LOG.warning("a silent leader was deposed")
+            await asyncio.sleep(STANDBY_SECONDS)
+
+    async def _take_over(self, main: Connection) -> None:
+        """Raise the term, so that nobody older appends, and read the place that the last one left."""
+        await pipeline.ENSURE_DAYS.run(main)
+        lead = await pipeline.LEAD.only(main, epoch=0)
+        await self._load_place(main)
+        if self._publisher.top > (lead["epoch"], self._place.pos):
+            # The stream knows a future that this database never had: it was restored from an older copy.
+            lead = await pipeline.LEAD.only(main, epoch=self._publisher.top[0] + 1)
+        self._term, self._epoch = lead["term"], lead["epoch"]
+        self._publisher.mark(self._epoch, self._place.pos)
+        metrics.LEADING.set(1)
+        LOG.info("leads", term=self._term, epoch=self._epoch, pos=self._place.pos)
+
+    async def _load_place(self, main: Connection) -> None:
+        self._place = Place(**await pipeline.PLACE.only(main))
+        self._heads.clear()
+
+    async def _lead(self, main: Connection, beating: asyncio.Task[None]) -> None:
+        polls = 0
+        while True:
+            if beating.done():
+                beating.result()  # a leader without a heartbeat would be deposed: stand by again
+            self._wake.clear()
+            if await self._work_off(main):
+                continue
+            polls += 1
+            if polls % TERM_CHECK_POLLS == 0:
+                await self._check_term(main)
+                if self._publisher.top > (self._epoch, self._place.pos):
+                    raise Fenced
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+
+    async def _check_term(self, main: Connection) -> None:
+        newest = await pipeline.TERM.only(main)
+        if newest["term"] != self._term:
+            raise Fenced
+
+    async def _work_off(self, main: Connection) -> bool:
+        """One batch. True when there may be more at once."""
+        place = self._place
+        rows = await pipeline.READ.rows(
+            main, snapshot=place.snapshot, target=place.target, after_id=place.after_id, most=MOST_ROWS
+        )
+        now = rows[0]["now"]
+        if rows[0]["id"] is None:
+            if place.target is None:
+                return False
+            rows = []  # the window is worked off exactly: only now its target becomes the stored snapshot
+        await self._learn_heads(main, rows)
+        batch = arrange(rows, pos=place.pos, heads=self._heads)
+        reached = place.pos + len(rows)
+        if len(rows) < MOST_ROWS:
+            after = Place(number=place.number + 1, pos=reached, snapshot=place.target or now, target=None, after_id=0)
+        else:
+            after = Place(
+                number=place.number + 1,
+                pos=reached,
+                snapshot=place.snapshot,
+                target=place.target or now,
+                after_id=rows[-1]["id"],
+            )
+        if not await self._append(main, after, columns(batch, [row["at"] for row in rows])):
+            return True
+        self._place = after
+        if batch.changes:
+            self._publisher.publish(self._epoch, batch.changes)
+            metrics.CHANGES_SEQUENCED.inc(len(batch.changes))
+            metrics.BATCH_CHANGES.observe(len(batch.changes))
+        return len(rows) == MOST_ROWS
+
+    async def _append(self, main: Connection, after: Place, values: dict[str, list[Any]]) -> bool:
+        """True when this leader's append is the one that counts; False when the place must be, and was, read anew."""
+        try:
+            number = await pipeline.APPEND.value(
+                main,
+                term=self._term,
+                number=after.number,
+                pos=after.pos,
+                snapshot=after.snapshot,
+                target=after.target,
+                after_id=after.after_id,
+                **values,
+            )
+        except asyncpg.UniqueViolationError:
+            # An older leader's last append came between: its place is as good as ours, if nobody newer leads.
+            await self._check_term(main)
+            await self._load_place(main)
+            return False
+        except asyncpg.CheckViolationError:
+            await pipeline.ENSURE_DAYS.run(main)  # no partition for today yet
+            await self._load_place(main)
+            return False
+        if number is None:
+            raise Fenced
+        return True
+
+    async def _learn_heads(self, main: Connection, rows: Any) -> None:
+        if len(self._heads) > MOST_HEADS:
+            self._heads.clear()
+        unknown = topics_of(rows) - self._heads.keys()
+        if unknown:
+            for row in await pipeline.HEADS.rows(main, topics=list(unknown)):
+                self._heads[row["topic"]] = row["head"]
+
+    async def _beat(self, side: Connection) -> None:
+        """Show that the leader lives, and throw away what the log has safely taken over."""
+        while True:
+            await pipeline.BEAT.run(side, term=self._term)
+            await pipeline.CLEAN_OUTBOX.run(side)
+            await pipeline.CLEAN_PLACES.run(side)
+            await asyncio.sleep(BEAT_SECONDS)

@@ -1,0 +1,194 @@
+"""The live hub of one worker: its Socket.IO handlers, and everything that must run beside them.
+
+connect ─► who is it? ─► sockets          stream ─► reader ─► fanout ─► the same bytes to every client
+subscribe ─► subscriptions                a change of authority ─► sockets, authority      heads every 5 s
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import orjson
+from redis.asyncio import Redis
+from socketio.exceptions import ConnectionRefusedError
+
+from db import orders
+from db.connection import DATABASE_AWAY, Database
+from hub.domain.errors import Refusal, Unauthenticated
+from hub.domain.roles import Permission, Principal, may_anywhere
+from hub.gateway.authority import Authority
+from hub.gateway.tokens import KeyRing, verify_access
+from hub.observability import logs
+from hub.realtime.changes import Change
+from hub.realtime.engine import LiveServer
+from hub.realtime.fanout import AUTHORITY, Fanout
+from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
+from hub.realtime.log import LogReader
+from hub.realtime.positions import MOST_POINTS, Point, PositionFeed, PositionIntake
+from hub.realtime.sockets import LiveSocket, Sockets
+from hub.realtime.subscriptions import Subscriptions, refusal
+
+LOG = logs.get(__name__)
+STRANGER = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """What the hub must be told. `redis_url` is used for the raw reader."""
+
+    redis_url: str
+    ring_changes: int
+
+
+class LiveHub:
+    """The live part of one worker. `start` it before the first client, `stop` it after the last."""
+
+    def __init__(
+        self,
+        *,
+        server: LiveServer,
+        database: Database,
+        redis: Redis,
+        authority: Authority,
+        keys: KeyRing,
+        settings: LiveSettings,
+    ) -> None:
+        self._server = server
+        self._database = database
+        self._authority = authority
+        self._keys = keys
+        self._tasks: list[asyncio.Task[None]] = []
+        self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
+        self.sockets = Sockets(self.fanout)
+        self.clock = ProductClock(database)
+        self.reader = LogReader(
+            database=database, redis_url=settings.redis_url, deliver=self.fanout.deliver, renew=self.fanout.renew
+        )
+        self.subscriptions = Subscriptions(
+            database=database, fanout=self.fanout, reader=self.reader, sockets=self.sockets
+        )
+        self.intake = PositionIntake(database=database, redis=redis, clock=self.clock)
+        self.feed = PositionFeed(database=database, redis=redis, fanout=self.fanout)
+        self._register()
+
+    async def start(self) -> None:
+        """Take the place in the log, then run beside the handlers."""
+        await self.reader.start()
+        await self.clock.read()
+        running: tuple[Awaitable[None], ...] = (
+            self.reader.run(),
+            tell_heads(clock=self.clock, fanout=self.fanout, sockets=self.sockets),
+            expire_sockets(self.sockets),
+            self.feed.run(),
+        )
+        self._tasks = [asyncio.ensure_future(task) for task in running]
+
+    async def stop(self) -> None:
+        """End everything that runs beside the handlers."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _at_its_place(self, change: Change) -> None:
+        if change.entity in AUTHORITY:
+            for name, _, _ in change.places:
+                self._authority.forget(name.partition(":")[2])
+            self.sockets.apply(change)
+        else:
+            self.feed.apply(change)
+
+    def _register(self) -> None:
+        on = self._server.on
+        on("connect", self._connect)
+        on("disconnect", self._disconnect)
+        on("subscribe", self._on_socket(self.subscriptions.subscribe))
+        on("unsubscribe", self._on_socket(self._unsubscribe))
+        on("authenticate", self._on_socket(self._authenticate))
+        on("position", self._on_socket(self._position))
+        on("seen", self._on_socket(self._seen))
+
+    def _on_socket(self, handler: Callable[[LiveSocket, Any], Awaitable[dict[str, Any]]]) -> Callable[..., Any]:
+        async def handle(sid: str, payload: Any = None) -> dict[str, Any]:
+            socket = self.sockets.by_sid.get(sid)
+            if socket is None:
+                return refusal("forbidden", "this socket is closed")
+            return await handler(socket, payload)
+
+        return handle
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        try:
+            principal = await self._who(auth)
+        except Refusal as refused:
+            raise ConnectionRefusedError(refused.detail, {"code": refused.code}) from refused
+        except DATABASE_AWAY as error:
+            raise ConnectionRefusedError(
+                "the database is away for a moment: try again", {"code": "unavailable"}
+            ) from error
+        client = self._server.connection(sid)
+        if client is None:
+            return
+        socket = LiveSocket(sid, client, principal)
+        socket.grants = dict(self._authority.grants_of(principal.person_id))
+        self.sockets.add(socket)
+
+    async def _who(self, auth: Any) -> Principal:
+        """The principal behind `auth: {token} | {tracking}`. Raises `Unauthenticated`."""
+        if isinstance(auth, dict) and isinstance(auth.get("token"), str):
+            claims = verify_access(self._keys, auth["token"])
+            return await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+        if isinstance(auth, dict) and isinstance(auth.get("tracking"), str):
+            digest = sha256(auth["tracking"].encode()).digest()
+            async with self._database.connection() as connection:
+                order_id = await orders.TRACKED.value(connection, token_hash=digest)
+            if order_id is not None:
+                return Principal(person_id=STRANGER, order_id=order_id)
+            raise Unauthenticated("this tracking link is not known, or no longer", code="auth.invalid")
+        raise Unauthenticated("connect with auth: {token} or {tracking}")
+
+    async def _disconnect(self, sid: str, reason: str = "") -> None:
+        self.sockets.remove(sid)
+        self.subscriptions.forget(sid)
+
+    async def _unsubscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        return self.subscriptions.unsubscribe(socket, payload)
+
+    async def _authenticate(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        if not isinstance(payload, dict) or not isinstance(payload.get("token"), str):
+            return refusal("bad_request", "the payload must be {token}")
+        try:
+            claims = verify_access(self._keys, payload["token"])
+            if claims.person_id != socket.principal.person_id:
+                return refusal("forbidden", "this socket belongs to somebody else: open another one")
+            await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+        except Refusal as refused:
+            return refusal(refused.code, refused.detail)
+        socket.principal = replace(socket.principal, session_id=claims.session_id, expires_at=claims.expires_at)
+        socket.expires_at, socket.is_warned = claims.expires_at, False
+        return {"ok": True, "expires_at": claims.expires_at}
+
+    async def _position(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        if not may_anywhere(socket.principal, Permission.POSITION_SEND):
+            return refusal("forbidden", "only riders send positions")
+        try:
+            points = msgspec.convert(payload["points"], list[Point], strict=True)
+        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            return refusal("bad_request", f"the payload must be {{points: […]}}: {error}")
+        if len(points) > MOST_POINTS:
+            return refusal("bad_request", f"at most {MOST_POINTS} points at once")
+        return {"ok": True, **await self.intake.take(socket.principal.person_id, points)}
+
+    async def _seen(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        known = {"topic", "entity", "id", "version"}
+        if not isinstance(payload, dict) or payload.keys() != known or payload["topic"] not in socket.follows:
+            return refusal("bad_request", "the payload must be {topic, entity, id, version} of a topic you follow")
+        LOG.info("seen", actor=socket.principal.person_id, shown=orjson.dumps(payload).decode()[:200])
+        return {"ok": True}

@@ -1,0 +1,132 @@
+"""The live sockets of one worker: who each one is, and where the topics that it follows belong.
+
+Authority is data: a change of grants, of the session or of the account closes what it closes at its own place in the
+total order, synchronously, before any later change is delivered.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import orjson
+
+from hub.domain.roles import Grant, Principal
+from hub.gateway.access import Access
+from hub.gateway.authority import read_grant
+from hub.observability import logs, metrics
+from hub.realtime.changes import Change
+from hub.realtime.fanout import Client, Fanout
+from hub.realtime.frames import event_frame
+
+LOG = logs.get(__name__)
+WARN_SECONDS = 60.0
+GRACE_SECONDS = 25.0
+POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
+
+
+class LiveSocket:
+    """One accepted socket. `expires_at` is in seconds since 1970, None for a tracking token."""
+
+    __slots__ = ("client", "expires_at", "follows", "grants", "is_warned", "principal", "sid")
+
+    def __init__(self, sid: str, client: Client, principal: Principal) -> None:
+        self.sid = sid
+        self.client = client
+        self.principal = principal
+        self.grants: dict[str, Grant] = {}
+        self.expires_at = principal.expires_at
+        self.is_warned = False
+        self.follows: dict[str, Access] = {}
+
+
+class Sockets:
+    """All live sockets of a worker, by Socket.IO sid and by person."""
+
+    def __init__(self, fanout: Fanout) -> None:
+        self._fanout = fanout
+        self.by_sid: dict[str, LiveSocket] = {}
+        self._by_person: dict[str, set[str]] = {}
+
+    def add(self, socket: LiveSocket) -> None:
+        """A socket was accepted."""
+        self.by_sid[socket.sid] = socket
+        self._by_person.setdefault(socket.principal.person_id, set()).add(socket.sid)
+        metrics.SOCKETS.set(len(self.by_sid))
+
+    def remove(self, sid: str) -> None:
+        """A socket is gone: O(its own topics)."""
+        self._fanout.leave_all(sid)
+        socket = self.by_sid.pop(sid, None)
+        if socket is None:
+            return
+        person = self._by_person.get(socket.principal.person_id, set())
+        person.discard(sid)
+        if not person:
+            self._by_person.pop(socket.principal.person_id, None)
+        metrics.SOCKETS.set(len(self.by_sid))
+
+    def of_person(self, person_id: str) -> list[LiveSocket]:
+        """The live sockets of one person."""
+        return [self.by_sid[sid] for sid in self._by_person.get(person_id, ())]
+
+    def apply(self, change: Change) -> None:
+        """A change of authority, at its place: close what it closes, now."""
+        for name, _, op in change.places:
+            word, _, person_id = name.partition(":")
+            if word != "user":
+                continue
+            for socket in self.of_person(person_id):
+                if change.entity == "grant":
+                    self._regrant(socket, change, op)
+                elif change.entity == "user" and (op != "put" or not change.row["is_active"]):
+                    self.close(socket, code="auth.disabled", reconnect=False)
+                elif change.entity == "session" and change.entity_id == socket.principal.session_id:
+                    if op != "put" or change.row["revoked_at"] is not None:
+                        self.close(socket, code="auth.revoked", reconnect=False)
+
+    def _regrant(self, socket: LiveSocket, change: Change, op: str) -> None:
+        if op == "put":
+            socket.grants[change.entity_id] = read_grant(change.row)
+        else:
+            socket.grants.pop(change.entity_id, None)
+        socket.principal = replace(socket.principal, grants=tuple(socket.grants.values()))
+        self._recheck(socket, "grant")
+
+    def _recheck(self, socket: LiveSocket, reason: str) -> None:
+        for topic, access in list(socket.follows.items()):
+            if not access.is_open_to(socket.principal):
+                del socket.follows[topic]
+                self._fanout.leave(topic, socket.sid)
+                socket.client.write(event_frame("revoked", orjson.dumps({"topic": topic, "reason": reason})))
+                metrics.REVOCATIONS.labels(reason).inc()
+
+    def close(self, socket: LiveSocket, *, code: str, reconnect: bool) -> None:
+        """Tell why, take everything away at once, and cut the connection."""
+        self._fanout.leave_all(socket.sid)
+        socket.follows.clear()
+        socket.client.write(event_frame("closing", orjson.dumps({"code": code, "reconnect": reconnect})))
+        socket.client.close(POLICY_VIOLATION, code)
+        metrics.REVOCATIONS.labels("socket").inc()
+
+    def expire(self) -> None:
+        """Once a second: warn sockets that expire soon, close those past their grace, drop grants that ran out."""
+        now = time.time()
+        for socket in list(self.by_sid.values()):
+            if socket.expires_at is not None:
+                self._expire_token(socket, socket.expires_at, now)
+            over = [
+                key for key, grant in socket.grants.items() if grant.expires_at and grant.expires_at.timestamp() <= now
+            ]
+            if over:
+                for key in over:
+                    del socket.grants[key]
+                socket.principal = replace(socket.principal, grants=tuple(socket.grants.values()))
+                self._recheck(socket, "expired")
+
+    def _expire_token(self, socket: LiveSocket, expires_at: float, now: float) -> None:
+        if now > expires_at + GRACE_SECONDS:
+            self.close(socket, code="auth.expired", reconnect=True)
+        elif now > expires_at - WARN_SECONDS and not socket.is_warned:
+            socket.is_warned = True
+            socket.client.write(event_frame("expiring", orjson.dumps({"at": expires_at})))

@@ -1,0 +1,229 @@
+"""Subscribe: registration first, then what was missed or the present state, then everything that follows.
+
+    join (buffering) ─► replay or snapshot at offset v ─► the worker has passed v ─► answer ─► offsets > v ─► live
+
+Invariant: no gap and no repeat between the answer and the first change after it. The answer leaves in the same step of
+the event loop in which the handler returns; `go_live` runs in a later one, so nothing can overtake the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from db.connection import DATABASE_AWAY, Database
+from hub.domain.topics import Topic, parse_topic
+from hub.gateway.access import access_to
+from hub.observability import logs, metrics
+from hub.realtime.fanout import Fanout, TopicState, resync_frame
+from hub.realtime.log import LogReader
+from hub.realtime.present import Present, read_present
+from hub.realtime.sockets import LiveSocket, Sockets
+
+LOG = logs.get(__name__)
+PAGE_BYTES = 128 * 1024
+MOST_TOPICS = 200
+PATIENCE_SECONDS = 10.0
+PAGES_SECONDS = 60.0
+LARGEST_NUMBER = 2**63 - 1
+
+
+class SubscribeRefused(Exception):
+    """An answer of `{ok: false, error: {code, message}}`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def refusal(code: str, message: str, **fields: Any) -> dict[str, Any]:
+    """The acknowledgement that says no."""
+    return {"ok": False, "error": {"code": code, "message": message, **fields}}
+
+
+@dataclass(slots=True, kw_only=True)
+class Pages:
+    """A large answer that the client takes page by page; the join buffers meanwhile."""
+
+    present: Present
+    pages: list[list[bytes]]
+    expiry: asyncio.TimerHandle
+
+
+class Subscriptions:
+    """The handlers of `subscribe` and `unsubscribe` for one worker."""
+
+    def __init__(self, *, database: Database, fanout: Fanout, reader: LogReader, sockets: Sockets) -> None:
+        self._database = database
+        self._fanout = fanout
+        self._reader = reader
+        self._sockets = sockets
+        self._pages: dict[tuple[str, str], Pages] = {}
+
+    async def subscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        """Answer a `subscribe` as PROTOCOL says; never raises."""
+        try:
+            topic = _topic(payload)
+            answer = await self._subscribe(socket, topic, payload)
+        except SubscribeRefused as refused:
+            metrics.SUBSCRIPTIONS.labels("any", refused.code).inc()
+            return refusal(refused.code, str(refused))
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            LOG.info("a subscribe met an absent database", error=str(error))
+            return refusal("unavailable", "the database is away for a moment: subscribe again", retry_after=1)
+        metrics.SUBSCRIPTIONS.labels(topic.kind, "recovered" if answer["recovered"] else "snapshot").inc()
+        return answer
+
+    def unsubscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        """Answer an `unsubscribe`; ending what was never followed is fine too."""
+        try:
+            topic = _topic(payload)
+        except SubscribeRefused as refused:
+            return refusal(refused.code, str(refused))
+        socket.follows.pop(str(topic), None)
+        self._drop_pages(socket.sid, str(topic))
+        self._fanout.leave(str(topic), socket.sid)
+        return {"ok": True}
+
+    def forget(self, sid: str) -> None:
+        """The socket is gone."""
+        for owner, name in [key for key in self._pages if key[0] == sid]:
+            self._drop_pages(owner, name)
+
+    async def _subscribe(self, socket: LiveSocket, topic: Topic, payload: dict[str, Any]) -> dict[str, Any]:
+        name = str(topic)
+        page = _number(payload, "page")
+        if page is not None:
+            return self._next_page(socket, topic, page)
+        if len(socket.follows) >= MOST_TOPICS and name not in socket.follows:
+            raise SubscribeRefused("too_many_topics", f"one socket follows at most {MOST_TOPICS} topics")
+        self._drop_pages(socket.sid, name)
+        access = await access_to(self._database, topic, socket.principal)
+        if not access.is_open_to(socket.principal):
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
+        if socket.sid not in self._sockets.by_sid:
+            raise SubscribeRefused("forbidden", "this socket is closed")
+        state = self._fanout.topic(name, topic.kind)
+        self._fanout.join(state, socket.sid)
+        socket.follows[name] = access
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._answer(socket, state, topic, payload)
+        except TimeoutError:
+            self._abandon(socket, name)
+            raise SubscribeRefused("unavailable", "the hub is behind: subscribe again") from None
+        except BaseException:
+            self._abandon(socket, name)
+            raise
+
+    async def _answer(
+        self, socket: LiveSocket, state: TopicState, topic: Topic, payload: dict[str, Any]
+    ) -> dict[str, Any]:
+        epoch, offset = _number(payload, "epoch"), _number(payload, "offset")
+        present = self._from_ring(state, epoch, offset)
+        if present is None:
+            present = await read_present(self._database, topic, epoch=epoch, offset=offset)
+            await self._reader.passed(present.pos)
+        if present.epoch != self._reader.epoch:
+            raise SubscribeRefused("unavailable", "history is being replaced: subscribe again")
+        if socket.follows.get(state.name) is None:
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
+        pages = _paged(present.items)
+        more = len(pages) > 1
+        if more:
+            expiry = asyncio.get_running_loop().call_later(PAGES_SECONDS, self._abandon, socket, state.name)
+            self._pages[socket.sid, state.name] = Pages(present=present, pages=pages, expiry=expiry)
+        else:
+            self._follow_soon(socket, state, present.offset)
+        return _page(state.name, present, pages[0], more=more)
+
+    def _from_ring(self, state: TopicState, epoch: int | None, offset: int | None) -> Present | None:
+        """What was missed, from memory; None when the ring does not reach back."""
+        if epoch != self._reader.epoch or offset is None or state.head is None or offset > state.head:
+            return None
+        if offset < state.head and (not state.ring or state.ring[0][0] > offset + 1):
+            return None
+        items = [body for at, body in state.ring if at > offset]
+        return Present(epoch=epoch, pos=self._reader.pos, offset=state.head, is_recovered=True, items=items)
+
+    def _next_page(self, socket: LiveSocket, topic: Topic, page: int) -> dict[str, Any]:
+        name = str(topic)
+        waiting = self._pages.get((socket.sid, name))
+        state = self._fanout.topics.get(name)
+        if waiting is None or state is None or not 0 < page < len(waiting.pages):
+            raise SubscribeRefused("bad_request", "there is no such page: subscribe without `page`")
+        more = page + 1 < len(waiting.pages)
+        answer = _page(name, waiting.present, waiting.pages[page], more=more)
+        if not more:
+            self._drop_pages(socket.sid, name)
+            self._follow_soon(socket, state, waiting.present.offset)
+        return answer
+
+    def _follow_soon(self, socket: LiveSocket, state: TopicState, offset: int) -> None:
+        """Go live in the next step of the loop: the answer leaves in this one."""
+        asyncio.get_running_loop().call_soon(self._follow, socket, state, offset)
+
+    def _follow(self, socket: LiveSocket, state: TopicState, offset: int) -> None:
+        if state.name in socket.follows and not self._fanout.go_live(state, socket.sid, socket.client, after=offset):
+            socket.client.write(resync_frame(state.name))
+
+    def _abandon(self, socket: LiveSocket, name: str) -> None:
+        self._drop_pages(socket.sid, name)
+        socket.follows.pop(name, None)
+        self._fanout.leave(name, socket.sid)
+
+    def _drop_pages(self, sid: str, name: str) -> None:
+        waiting = self._pages.pop((sid, name), None)
+        if waiting is not None:
+            waiting.expiry.cancel()
+
+
+def _page(name: str, present: Present, items: list[bytes], *, more: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "ok": True, "topic": name, "epoch": present.epoch, "offset": present.offset, "recovered": present.is_recovered,
+    }  # fmt: skip
+    parsed = orjson.loads(b"[" + b",".join(items) + b"]")
+    if present.is_recovered:
+        answer["changes"] = parsed
+    else:
+        answer |= {"rows": parsed, "gone": present.gone}
+    if more:
+        answer["more"] = True
+    return answer
+
+
+def _paged(items: list[bytes]) -> list[list[bytes]]:
+    """Pages of about `PAGE_BYTES`; one empty page when there is nothing."""
+    pages: list[list[bytes]] = [[]]
+    size = 0
+    for item in items:
+        if size + len(item) > PAGE_BYTES and pages[-1]:
+            pages.append([])
+            size = 0
+        pages[-1].append(item)
+        size += len(item)
+    return pages
+
+
+def _topic(payload: Any) -> Topic:
+    if not isinstance(payload, dict):
+        raise SubscribeRefused("bad_request", "the payload must be an object: {topic, epoch?, offset?}")
+    if payload.keys() - {"topic", "epoch", "offset", "page"}:
+        raise SubscribeRefused("bad_request", "unknown field: only topic, epoch, offset and page are known")
+    topic = parse_topic(payload.get("topic"))
+    if topic is None:
+        raise SubscribeRefused("bad_request", "`topic` is not the name of a topic")
+    return topic
+
+
+def _number(payload: dict[str, Any], name: str) -> int | None:
+    value = payload.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_NUMBER:
+        raise SubscribeRefused("bad_request", f"`{name}` must be a whole number from 0 on")
+    return value

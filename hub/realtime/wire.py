@@ -1,0 +1,108 @@
+"""One Redis connection at raw-protocol cost: pipelined commands, answers in order, no pool.
+
+Used where every change passes: the sequencer's appends and the workers' blocking reads. Everything else uses redis-py.
+A lost connection fails every waiting command with `ConnectionError`; whoever owns the wire opens another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+import hiredis
+
+CONNECT_SECONDS = 3.0
+Push = Callable[[list[Any]], None]
+
+
+class Wire(asyncio.Protocol):
+    """A connection; made by `open_wire`. With `on_push` every message that no command waits for goes there."""
+
+    def __init__(self, on_push: Push | None = None) -> None:
+        self._reader = hiredis.Reader()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._on_push = on_push
+        self._transport: asyncio.Transport | None = None
+        self._lost = asyncio.Event()
+
+    @property
+    def is_alive(self) -> bool:
+        """False once the connection is lost or closed."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def command(self, *words: str | bytes | int) -> asyncio.Future[Any]:
+        """Send a command; the future has its answer, a `hiredis.ReplyError`, or a `ConnectionError`."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._transport is None or self._transport.is_closing():
+            future.set_exception(ConnectionError("the Redis connection is lost"))
+            return future
+        self._waiting.append(future)
+        self._transport.write(hiredis.pack_command(cast("Any", words)))
+        return future
+
+    async def lost(self) -> None:
+        """Wait until the connection is gone."""
+        await self._lost.wait()
+
+    def close(self) -> None:
+        """Close at once; waiting commands fail."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of `asyncio.Protocol`."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not False:
+            if self._waiting:
+                future = self._waiting.popleft()
+                if not future.done():
+                    if isinstance(answer, hiredis.ReplyError):
+                        future.set_exception(answer)
+                    else:
+                        future.set_result(answer)
+            elif self._on_push is not None:
+                self._on_push(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._lost.set()
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(ConnectionError("the Redis connection is lost"))
+                future.exception()  # whoever does not wait for it need not hear of it
+
+
+async def open_wire(url: str, *, on_push: Push | None = None) -> Wire:
+    """Connect, authenticate and choose the database that `url` (redis:// or rediss://) names.
+
+    Raises `OSError` (also `ConnectionError`, `TimeoutError`) when that fails within 3 s.
+    """
+    parts = urlsplit(url)
+    context = ssl.create_default_context() if parts.scheme == "rediss" else None
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(CONNECT_SECONDS):
+        connecting = loop.create_connection(
+            lambda: Wire(on_push), parts.hostname or "127.0.0.1", parts.port or 6379, ssl=context
+        )
+        _, wire = await connecting
+        try:
+            if parts.password:
+                await wire.command(
+                    "AUTH", *([unquote(parts.username)] if parts.username else []), unquote(parts.password)
+                )
+            if (number := parts.path.strip("/")) not in ("", "0"):
+                await wire.command("SELECT", number)
+        except hiredis.ReplyError as error:
+            wire.close()
+            raise ConnectionError(f"Redis refused the connection: {error}") from error
+    return wire
