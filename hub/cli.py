@@ -203,7 +203,7 @@ def _settings() -> Settings:
 
 
 def _urls(settings: Settings, data: Path | None) -> tuple[str | None, str | None]:
-    """The direct DSN and the Redis URL: those of the settings, else those of the demo that runs in the data directory."""
+    """The direct DSN and the Redis URL: those of the settings, else of the demo that runs in the data directory."""
     from hub.embedded.engines import running_urls
 
     database = settings.database_direct_url or settings.database_url

@@ -1,4 +1,4 @@
-"""Passwords and keys of the embedded profile: random, made once, kept in the data directory, readable by its owner alone."""
+"""Passwords and keys of the embedded profile: random, made once, readable by the owner of the data directory alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def credentials(directory: Path) -> Credentials:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read; it is never seen half written: written aside, synced, then renamed."""
+    """Write a file that its owner alone may read, never seen half written: written aside, synced, then renamed."""
     aside = path.with_suffix(".new")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -55,7 +55,7 @@ class Wish:
 
 
 def demonstrate(wish: Wish, readout: Readout) -> dict[str, Any]:
-    """Run until the time is up or Ctrl-C; the report, with `is_well`. Raises `EmbeddedError`; then nothing runs any more.
+    """Run until the time is up or Ctrl-C; the report, with `is_well`. Raises `EmbeddedError`; then nothing runs.
 
     Call it on the main thread: everything that it starts dies with that thread.
     """
@@ -179,9 +179,12 @@ def _invite(readout: Readout, house: Household, keys: KeyRing, city: City) -> No
 def _links(ui_url: str, keys: KeyRing, city: City) -> dict[str, str]:
     kitchen = f"/kitchen/{city.kitchens[0].id}"
     homes = {
-        "customer": "/", "rider": "/rider", "cook": kitchen, "expediter": kitchen,
-        "dispatcher": f"/dispatch/{city.region}", "manager": f"/operations/{city.region}", "administrator": "/administration",
-    }  # fmt: skip
+        "customer": "/",
+        "rider": "/rider",
+        "cook": kitchen,
+        "expediter": kitchen,
+        "manager": f"/operations/{city.region}",
+    }
     return {
         duty: f"{ui_url}/demo/{issue_demo_link(keys, person_id=people[0].id, home=home)}"
         for duty, home in homes.items()

@@ -62,7 +62,7 @@ class Engines:
 
 
 def start_engines(directory: Path, *, postgres_port: int = 0, redis_port: int = 0) -> Engines:
-    """Start the pair on loopback, at free ports unless given, with its data in `directory`; made there at the first start.
+    """Start the pair on loopback, at free ports unless given; its data is made in `directory` at the first start.
 
     The first start takes about two seconds, a later one 0.3 s, plus recovery after a crash.
     Raises `PortBusy`, `DirectoryInUse`, `BinaryMissing`, `CannotRunPostgres`, `ProcessFailed`; then nothing runs.

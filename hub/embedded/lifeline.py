@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -40,7 +41,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, tied to the calling thread; both its outputs are appended to `log`.
 
-    A log that has grown beyond 16 MiB starts over. `environment` adds to what the child inherits. Its own session keeps a terminal's Ctrl-C away from it: the owner stops its children in order.
+    A log that has grown beyond 16 MiB starts over. `environment` adds to what the child inherits. Its own session
+    keeps a terminal's Ctrl-C away from it: the owner stops its children in order.
     """
     parent_id = os.getpid()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -58,14 +60,12 @@ def spawn(
             extra_groups=None if user_id is None else [],
             start_new_session=True,
             # It runs between fork and exec, where only a call into the C library is safe; nothing else does this job.
-            preexec_fn=lambda: die_with_parent(death_signal, parent_id=parent_id),
+            preexec_fn=lambda: die_with_parent(death_signal, parent_id=parent_id),  # noqa: PLW1509
         )
     finally:
         os.close(descriptor)
     assert process.stdin is not None
-    try:
+    with suppress(BrokenPipeError):  # it ended already; whoever waits for its readiness says so, with its log
         process.stdin.write(standard_input)
         process.stdin.close()
-    except BrokenPipeError:
-        pass  # it ended already; whoever waits for its readiness says so, with its log
     return process

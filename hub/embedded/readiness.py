@@ -1,6 +1,7 @@
 """How a process says that it is ready: one datagram to the socket of whoever started it.
 
-The socket is made anew for each start of a process, so that nobody else's answer is taken for its own. The message is that of sd_notify(3).
+The socket is made anew for each start of a process, so that nobody else's answer is taken for its own. The message is
+that of sd_notify(3).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from hub.embedded.lifeline import die_with_parent
@@ -60,8 +62,7 @@ def announce(path: Path | None) -> None:
         die_with_parent(parent_id=starter.pid)
     if path is None:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        try:
-            sender.sendto(MESSAGE + f"\nMAINPID={os.getpid()}\n".encode(), str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            pass
+    message = MESSAGE + f"\nMAINPID={os.getpid()}\n".encode()
+    listener_away = suppress(FileNotFoundError, ConnectionRefusedError)
+    with listener_away, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(message, str(path))

