@@ -41,7 +41,7 @@ class Socket:
         self.joined: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def open(self, hub_url: str, auth: Mapping[str, str], headers: dict[str, str] | None = None) -> None:
-        """Connect and join the default namespace. Raises `ConnectRefused`, `SocketLost`, `OSError` or `TimeoutError`."""
+        """Connect and join. Raises `ConnectRefused`, `SocketLost`, `OSError` or `TimeoutError`."""
         self._auth = orjson.dumps(dict(auth))
         url = hub_url.rstrip("/") + PATH
         self._websocket = await open_websocket(url, on_text=self._text, on_lost=self._lost, headers=headers)
@@ -55,7 +55,7 @@ class Socket:
     async def ask(
         self, event: str, payload: Mapping[str, Any], *, timeout_seconds: float = ASK_TIMEOUT_SECONDS
     ) -> dict[str, Any]:
-        """Send an event and return its acknowledgement. Raises `AskRefused` or `SocketLost` (also after the time-out)."""
+        """Send an event; its acknowledgement. Raises `AskRefused` or `SocketLost` (also after the time-out)."""
         if self.is_lost or self._websocket is None:
             raise SocketLost(event)
         self._count += 1
@@ -124,7 +124,7 @@ class Socket:
             self._websocket.send(text)
 
     def _listen(self) -> None:
-        """Cut a connection that has been silent for longer than the hub's own pings allow; look again later otherwise."""
+        """Cut a connection that has been silent for longer than the hub's own pings allow."""
         silent = time.monotonic() - self._heard
         if self.is_lost:
             return

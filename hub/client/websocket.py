@@ -77,7 +77,8 @@ class WebSocket(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        opened = cast(asyncio.Transport, transport)
+        """Ask for the upgrade."""
+        opened = cast("asyncio.Transport", transport)
         self._transport = opened
         lines = [f"GET {self._path} HTTP/1.1", f"Host: {self._host}", "Upgrade: websocket", "Connection: Upgrade"]
         lines += [f"Sec-WebSocket-Key: {self._key.decode()}", "Sec-WebSocket-Version: 13"]
@@ -85,6 +86,7 @@ class WebSocket(asyncio.Protocol):
         opened.write("\r\n".join([*lines, "", ""]).encode("ascii"))
 
     def data_received(self, data: bytes) -> None:
+        """Read the answer to the handshake, then frame after frame."""
         received = self._received + data if self._received else data
         start = 0
         if not self._is_open:
@@ -100,6 +102,7 @@ class WebSocket(asyncio.Protocol):
         self._received = received[self._frames(received, start) :]
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Tell the owner, once."""
         if not self.opened.done():
             self.opened.set_exception(ConnectionResetError("the hub closed the connection during the handshake"))
             self.opened.exception()  # told to whoever waits; nobody may wait any more

@@ -97,6 +97,11 @@ class Day:
         last_shift = max((courier.off_seconds for courier in self.couriers), default=0)
         return max(last_order, last_shift) + round(self.terms.maximum_minutes * 60)
 
+    @property
+    def lap_seconds(self) -> int:
+        """When the orders may begin again, for a day that is lived again and again."""
+        return max((order.placed_seconds for order in self.orders), default=0) + 60
+
     def travel_minutes(self, distance_metres: float) -> int:
         """Whole minutes of travel, rounded up (the rule of the published problem)."""
         return ceil(distance_metres / self.terms.metres_per_minute)

@@ -120,11 +120,12 @@ SITES = (
     "Quay",
 )
 FIRST_NAMES = (
-    "Amara", "Ben", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko", "Liam", "Mei", "Noah",
-    "Olga", "Priya", "Quentin", "Rosa", "Samir", "Tilda", "Umar", "Vera", "Wanda", "Xavier", "Yusuf", "Zoe",
+    "Amara", "Ben", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko", "Liam", "Mei",
+    "Noah", "Olga", "Priya", "Quentin", "Rosa", "Samir", "Tilda", "Umar", "Vera", "Wanda", "Xavier", "Yusuf", "Zoe",
 )  # fmt: skip
 LAST_NAMES = (
     "Abbasi", "Berg", "Castro", "Dubois", "Eriksen", "Fischer", "Gallo", "Haddad", "Ivanova", "Jansen", "Kaya", "Lind",
-    "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Vogel", "Weber", "Young", "Zhou",
+    "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Vogel", "Weber", "Young",
+    "Zhou",
 )  # fmt: skip
 VEHICLES = ("bicycle", "e-bike", "scooter", "e-bike")

@@ -263,7 +263,7 @@ def _is_near(x_metres: float, y_metres: float) -> bool:
     return abs(x_metres) <= FARTHEST_METRES and abs(y_metres) <= FARTHEST_METRES
 
 
-def _require(path: Path, line: int, fact: bool, reason: str) -> None:
+def _require(path: Path, line: int, fact: object, reason: str) -> None:
     if not fact:
         raise RecordingError(path, line, reason)
 

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from hub.demo.actors.riders import couriers_of
 from hub.demo.city import City
 from hub.demo.day import Day
 from hub.demo.observers import Observers
-from hub.demo.town import Temper, Town
+from hub.demo.town import LIVELY, Temper, Town
 
 PROGRESS_SECONDS = 0.5
 # Product time between the start of the run and the day's first second: shifts begin, sockets are opened.
@@ -44,7 +44,7 @@ class Run:
     repeat: bool = False
     observers: int = 2
     seed: int = 0
-    temper: Temper = field(default_factory=Temper)
+    temper: Temper | None = None  # lively when the day repeats, calm otherwise
     over: asyncio.Event | None = None  # set from outside: stop now, with a fence and a report
 
 
@@ -141,7 +141,7 @@ async def _town(day: Day, city: City, run: Run) -> AsyncIterator[Town]:
             clock=clock,
             session=session,
             token_for=run.token_for,
-            temper=run.temper,
+            temper=run.temper or (LIVELY if run.repeat else Temper()),
             chance=random.Random(run.seed),
             run_key=secrets.token_hex(4),
         )

@@ -36,6 +36,9 @@ class Temper:
     position_seconds: float = 1.0
 
 
+LIVELY = Temper(decline_chance=0.04, cancel_chance=0.02, slowest_answer_seconds=2.0)
+
+
 @dataclass(slots=True)
 class Hearsay:
     """What people tell each other: order id → pin, order id → product time at which the dish is really ready."""

@@ -1,4 +1,4 @@
-"""The fold is the oracle of every fault test: each planted fault must be counted, and a clean stream must count none."""
+"""The fold is the oracle of every fault test: each planted fault is counted, a clean stream counts none."""
 
 from __future__ import annotations
 

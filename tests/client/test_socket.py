@@ -21,6 +21,8 @@ PATIENCE_SECONDS = 5.0
 
 @dataclass
 class Server:
+    """A stock server and what it was told at the connect."""
+
     url: str
     sio: socketio.AsyncServer
     auths: list[Any] = field(default_factory=list)

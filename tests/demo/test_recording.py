@@ -10,19 +10,21 @@ from hub.demo.recording import RecordingError, load_day, save_day
 from hub.demo.synthetic import Shape, synthetic_day
 
 SMALL = Shape(name="small", kitchens=3, couriers=4, orders=12, hours=2.0)
-TABLES = {
-    "orders.txt": "order\tx\ty\tplacement_time\trestaurant\tready_time\no1\t900\t800\t10\tr1\t25\no2\t100\t700\t12\tr2\t20\n",
+T = {
+    "orders.txt": (
+        "order\tx\ty\tplacement_time\trestaurant\tready_time\no1\t900\t800\t10\tr1\t25\no2\t100\t700\t12\tr2\t20\n"
+    ),
     "restaurants.txt": "restaurant\tx\ty\nr1\t500\t500\nr2\t700\t300\n",
     "couriers.txt": "courier\tx\ty\ton_time\toff_time\nc1\t0\t0\t0\t90\n",
     "instance_parameters.txt": (
-        "meters_per_minute\tpickup service minutes\tdropoff service minutes\ttarget click-to-door\tmaximum click-to-door\n"
-        "320\t4\t4\t40\t90\n"
+        "meters_per_minute\tpickup service minutes\tdropoff service minutes\t"
+        "target click-to-door\tmaximum click-to-door\n320\t4\t4\t40\t90\n"
     ),
 }
 
 
 def folder_with(tmp_path: Path, **texts: str) -> Path:
-    for name, text in (TABLES | {f"{name}.txt": text for name, text in texts.items()}).items():
+    for name, text in (T | {f"{name}.txt": text for name, text in texts.items()}).items():
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -47,17 +49,17 @@ def test_a_grubhub_folder_is_read_in_seconds_around_its_centre(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("table", "text", "line", "reason"),
     [
-        ("orders", TABLES["orders.txt"].replace("\t10\t", "\tten\t"), 2, "placement_time is no number: 'ten'"),
-        ("orders", TABLES["orders.txt"].replace("\t10\t", "\tnan\t"), 2, "placement_time is nan, not within 0 and 10080"),
-        ("orders", TABLES["orders.txt"].replace("\t25\n", "\t5\n"), 2, "order o1 is ready before it is placed"),
-        ("orders", TABLES["orders.txt"].replace("r2", "r9"), 3, "order o2 names an unknown kitchen r9"),
-        ("orders", TABLES["orders.txt"].replace("o2", "o1"), 3, "o1 was already described in line 2"),
-        ("orders", TABLES["orders.txt"].replace("\tr2\t20", "\tr2"), 3, "has 5 cells where the heading has 6"),
+        ("orders", T["orders.txt"].replace("\t10\t", "\tten\t"), 2, "placement_time is no number: 'ten'"),
+        ("orders", T["orders.txt"].replace("\t10\t", "\tnan\t"), 2, "placement_time is nan, not within 0 and 10080"),
+        ("orders", T["orders.txt"].replace("\t25\n", "\t5\n"), 2, "order o1 is ready before it is placed"),
+        ("orders", T["orders.txt"].replace("r2", "r9"), 3, "order o2 names an unknown kitchen r9"),
+        ("orders", T["orders.txt"].replace("o2", "o1"), 3, "o1 was already described in line 2"),
+        ("orders", T["orders.txt"].replace("\tr2\t20", "\tr2"), 3, "has 5 cells where the heading has 6"),
         ("orders", "order\tx\n", 1, "has no column y, placement_time, restaurant, ready_time; found: order, x"),
         ("orders", "", 0, "is empty"),
-        ("couriers", TABLES["couriers.txt"].replace("\t0\t90", "\t90\t0"), 2, "the shift ends before it begins"),
-        ("restaurants", TABLES["restaurants.txt"].replace("500\t500", "1e9\t500"), 2, "x is 1e+09, not within -1e+06 and 1e+06"),
-        ("instance_parameters", TABLES["instance_parameters.txt"].split("\n")[0] + "\n", 2, "has no row of values"),
+        ("couriers", T["couriers.txt"].replace("\t0\t90", "\t90\t0"), 2, "the shift ends before it begins"),
+        ("restaurants", T["restaurants.txt"].replace("500\t500", "1e9\t500"), 2, "x is 1e+09, not within -1e+06 and 1e+06"),
+        ("instance_parameters", T["instance_parameters.txt"].split("\n")[0] + "\n", 2, "has no row of values"),
     ],
 )  # fmt: skip
 def test_a_corrupt_table_is_told_with_its_line(tmp_path: Path, table: str, text: str, line: int, reason: str) -> None:

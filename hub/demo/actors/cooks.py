@@ -1,4 +1,4 @@
-"""Cooks and expediters: what a kitchen's topic shows as fired is started, finished in its time, and checked at the pass.
+"""Cooks and expediters: what a kitchen's topic shows as fired is started, finished in time and checked.
 
 Driven by the state that is shown, not by events: whatever was missed while the hub was away is simply there afterwards.
 People at a real screen may touch the same lines; a refused move tells the present state, and the cook goes on from it.

@@ -38,7 +38,7 @@ class Customers:
             lap = 0
             while True:
                 for number, order in enumerate(self.town.day.orders):
-                    shift_seconds = lap * self.town.day.length_seconds
+                    shift_seconds = lap * self.town.day.lap_seconds
                     await self.town.clock.until(self.town.moment(order.placed_seconds + shift_seconds))
                     key = f"{order.key}.{lap}" if self.repeat else order.key
                     group.create_task(self._order(people[number % len(people)], order, key, shift_seconds))

@@ -1,7 +1,7 @@
 """What a rider does next, as a pure function of what the rider's own topic shows.
 
 food in the bag, no more to fetch ─► nearest door: go, ring, hand over
-something to fetch, bag empty      ─► the kitchen of the oldest assignment: go, wait, take everything for it that is ready
+something to fetch, bag empty      ─► the kitchen of the oldest assignment: go, wait, take all that is ready
 both                               ─► wait at the counter for what is due soon, else carry what is in the bag
 """
 

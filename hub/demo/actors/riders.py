@@ -1,6 +1,6 @@
 """Riders: work their shift, answer offers, travel in a straight line at the day's speed, and hand over.
 
-A rider knows only what `rider:<id>` shows. All waiting is in product time; positions go through the socket, latest only.
+A rider knows only what `rider:<id>` shows. All waiting is in product time; positions go through the socket.
 Service takes its time at both ends as in the published problem: half of it before the event, half after.
 """
 

@@ -1,0 +1,116 @@
+"""A process that changes rows at a given rate over real connections, open-loop: slow answers do not thin out the load.
+
+`python -m hub.bench.writers`: one JSON line of `Orders` on standard input, `ready` on standard output, then `go` starts
+it; `done` when everything was acknowledged. The acknowledgements are written to a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+
+import asyncpg
+import msgspec
+import uvloop
+from redis.asyncio import Redis
+
+from hub.bench.talk import hear, save, say, task_of
+
+NUDGE_PAUSE_SECONDS = 0.0005
+MOST_WAITING = 20_000
+TICK_SECONDS = 0.001
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writers shall do. `statement` takes ($1 id, $2 text) and returns the row's new version."""
+
+    database_url: str
+    redis_url: str
+    nudge_channel: str
+    statement: str
+    ids: list[str]
+    rate_per_second: float
+    seconds: float
+    connections: int
+    text_bytes: int
+    acknowledged_path: str
+
+
+class Acknowledged(msgspec.Struct, frozen=True, array_like=True):
+    """One acknowledged change, with the monotonic nanoseconds of its issue and its acknowledgement."""
+
+    id: str
+    version: int
+    issued: int
+    acknowledged: int
+
+
+class Writers:
+    """The connections and what they have been told."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._queue: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue(MOST_WAITING)
+        self._told: list[Acknowledged] = []
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Open everything, wait for `go`, write, and save what was acknowledged."""
+        orders = self._orders
+        connections = [await asyncpg.connect(orders.database_url) for _ in range(orders.connections)]
+        redis = Redis.from_url(orders.redis_url)
+        nudging = asyncio.create_task(self._nudge(redis))
+        say("ready")
+        await hear()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        working = [asyncio.create_task(self._write(connection)) for connection in connections]
+        await self._offer()
+        await asyncio.gather(*working)
+        nudging.cancel()
+        save(orders.acknowledged_path, self._told)
+        say("done")
+        await redis.aclose()
+        for connection in connections:
+            await connection.close()
+
+    async def _offer(self) -> None:
+        """Issue changes by the clock, not by the answers."""
+        orders, begun, count = self._orders, time.monotonic(), 0
+        while (passed := time.monotonic() - begun) < orders.seconds:
+            while count < passed * orders.rate_per_second:
+                self._queue.put_nowait((count, time.monotonic_ns()))
+                count += 1
+            await asyncio.sleep(TICK_SECONDS)
+        for _ in range(orders.connections):
+            await self._queue.put(None)
+
+    async def _write(self, connection: asyncpg.Connection) -> None:
+        orders = self._orders
+        update = await connection.prepare(orders.statement)
+        filling = "x" * orders.text_bytes
+        while (task := await self._queue.get()) is not None:
+            number, issued = task
+            entity_id = orders.ids[number % len(orders.ids)]
+            version = await update.fetchval(entity_id, f"{number} {filling}")
+            self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
+            self._changed.set()
+
+    async def _nudge(self, redis: Redis) -> None:
+        """After commits, one lossy hint for all that were made meanwhile, as the hub gives it."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await redis.publish(self._orders.nudge_channel, b"1")
+            await asyncio.sleep(NUDGE_PAUSE_SECONDS)
+
+
+def main() -> None:
+    """The process."""
+    uvloop.run(Writers(task_of(Orders)).run())
+
+
+if __name__ == "__main__":
+    main()
