@@ -33,9 +33,12 @@ find_uv() {
   fi
   if [[ ! -x $bootstrap/bin/uv ]]; then
     say "no uv on PATH: putting one into .hotpass/bootstrap"
-    "$python" -m venv --clear "$bootstrap" >&2 || fail "The module venv does not work for $python. On Debian: apt-get install python3-venv"
-    "$bootstrap/bin/python" -m pip install --quiet --disable-pip-version-check --no-input uv >&2 ||
-      fail "pip could not install uv. Check the network or the package index that pip is configured for, and try again."
+    # Some systems ship Python without ensurepip: then its own pip, if it has one, installs into the directory alone.
+    if "$python" -m venv --clear "$bootstrap" >/dev/null 2>&1; then
+      "$bootstrap/bin/python" -m pip install --quiet --no-input uv >&2
+    else
+      "$python" -m pip install --quiet --no-input --upgrade --target "$bootstrap" uv >&2
+    fi || fail "uv could not be installed. It needs pip (on Debian: apt-get install python3-venv) and a package index."
   fi
   printf '%s\n' "$bootstrap/bin/uv"
 }
