@@ -65,26 +65,58 @@ class Forger:
     def keys(self) -> Iterator[tuple[str, str]]:
         other = b"another secret of more than 32 bytes"
         for name, key in {
-            "empty": b"", "zero": bytes(32), "secret itself": self.secret.encode(), "kid": self.ring.current_kid.encode(),
-            "other secret": other, "other secret, derived": derive(other, "token access"), "demo key": self.ring.keys[self.ring.current_kid, DEMO],
-            "cut key": self.key[:-1], "key in hex": self.key.hex().encode(), "key in base64": base64.b64encode(self.key),
-            "the token": self.good.encode(), "audience": b"hotpass-hub", "secret": b"secret", "changeme": b"changeme",
-        }.items():  # fmt: skip
+            "empty": b"",
+            "zero": bytes(32),
+            "secret itself": self.secret.encode(),
+            "kid": self.ring.current_kid.encode(),
+            "other secret": other,
+            "other secret, derived": derive(other, "token access"),
+            "demo key": self.ring.keys[self.ring.current_kid, DEMO],
+            "cut key": self.key[:-1],
+            "key in hex": self.key.hex().encode(),
+            "key in base64": base64.b64encode(self.key),
+            "the token": self.good.encode(),
+            "audience": b"hotpass-hub",
+            "secret": b"secret",
+            "changeme": b"changeme",
+        }.items():
             yield f"signed with {name}", spelled(self.header, self.claims, key)
 
     def headers(self) -> Iterator[tuple[str, str]]:
         without = {name: value for name, value in self.header.items() if name != "kid"}
         yield "no kid", spelled(without, self.claims, self.key)
         for kid in (
-            "", "0", "unknown", "../../../dev/null", "/dev/null", "' or 1=1 --", "a" * 1000, "\x00", "é", None, 7, [self.ring.current_kid],
-            {"kid": 1}, True, self.ring.current_kid.upper() + " ", " " + self.ring.current_kid,
-        ):  # fmt: skip
+            "",
+            "0",
+            "unknown",
+            "../../../dev/null",
+            "/dev/null",
+            "' or 1=1 --",
+            "a" * 1000,
+            "\x00",
+            "é",
+            None,
+            7,
+            [self.ring.current_kid],
+            {"kid": 1},
+            True,
+            self.ring.current_kid.upper() + " ",
+            " " + self.ring.current_kid,
+        ):
             for key in (self.key, b"", bytes(32)):
                 yield f"kid {kid!r}", spelled(self.header | {"kid": kid}, self.claims, key)
         for name, value in {
-            "jwk": {"kty": "oct", "k": encoded(b"x" * 32)}, "jku": "https://evil.example/keys", "x5u": "https://evil.example/c",
-            "x5c": ["MIIB"], "crit": ["exp"], "b64": False, "zip": "DEF", "cty": "JWT", "enc": "A256GCM", "extra": 1,
-        }.items():  # fmt: skip
+            "jwk": {"kty": "oct", "k": encoded(b"x" * 32)},
+            "jku": "https://evil.example/keys",
+            "x5u": "https://evil.example/c",
+            "x5c": ["MIIB"],
+            "crit": ["exp"],
+            "b64": False,
+            "zip": "DEF",
+            "cty": "JWT",
+            "enc": "A256GCM",
+            "extra": 1,
+        }.items():
             yield f"header {name}", spelled(self.header | {name: value}, self.claims, self.key)
         for header in ([], "x", 1, None, {}, b"\xff\xfe", b"{", b'{"alg":"HS256"'):
             yield f"header is {header!r}", spelled(header, self.claims, self.key)
@@ -127,21 +159,44 @@ class Forger:
     def spelling(self) -> Iterator[tuple[str, str]]:
         header, claims, signature = self.good.split(".")
         for name, token in {
-            "empty": "", "dots": "..", "one part": header, "two parts": f"{header}.{claims}", "no signature": f"{header}.{claims}.",
-            "four parts": f"{self.good}.x", "five parts": f"{header}.{claims}.{signature}.x.y", "leading dot": f".{self.good}",
-            "padding": f"{self.good}=", "more padding": f"{self.good}==", "space before": f" {self.good}", "space after": f"{self.good} ",
-            "new line": f"{self.good}\n", "tab inside": f"{header}\t.{claims}.{signature}", "NUL": f"{self.good}\x00", "Bearer": f"Bearer {self.good}",
-            "quotes": f'"{self.good}"', "doubled": self.good * 2, "comma": f"{self.good},{self.good}", "upper": self.good.upper(),
-            "lower": self.good.lower(), "swapped": f"{claims}.{header}.{signature}", "no header": f".{claims}.{signature}",
-            "no claims": f"{header}..{signature}", "standard base64": f"{self.good}+/", "huge": "a" * 100_000 + "." + self.good,
-            "percent": self.good.replace(".", "%2E"), "full width": self.good.replace(".", "\uff0e"), "surrogate": self.good + "\ud800", "null": "null", "undefined": "undefined",
-        }.items():  # fmt: skip
+            "empty": "",
+            "dots": "..",
+            "one part": header,
+            "two parts": f"{header}.{claims}",
+            "no signature": f"{header}.{claims}.",
+            "four parts": f"{self.good}.x",
+            "five parts": f"{header}.{claims}.{signature}.x.y",
+            "leading dot": f".{self.good}",
+            "padding": f"{self.good}=",
+            "more padding": f"{self.good}==",
+            "space before": f" {self.good}",
+            "space after": f"{self.good} ",
+            "new line": f"{self.good}\n",
+            "tab inside": f"{header}\t.{claims}.{signature}",
+            "NUL": f"{self.good}\x00",
+            "Bearer": f"Bearer {self.good}",
+            "quotes": f'"{self.good}"',
+            "doubled": self.good * 2,
+            "comma": f"{self.good},{self.good}",
+            "upper": self.good.upper(),
+            "lower": self.good.lower(),
+            "swapped": f"{claims}.{header}.{signature}",
+            "no header": f".{claims}.{signature}",
+            "no claims": f"{header}..{signature}",
+            "standard base64": f"{self.good}+/",
+            "huge": "a" * 100_000 + "." + self.good,
+            "percent": self.good.replace(".", "%2E"),
+            "full width": self.good.replace(".", "\uff0e"),
+            "surrogate": self.good + "\ud800",
+            "null": "null",
+            "undefined": "undefined",
+        }.items():
             yield f"spelled: {name}", token
         for length in range(1, len(self.good), 7):
             yield f"cut to {length}", self.good[:length]
 
     def flipped(self) -> Iterator[tuple[str, str]]:
-        """Each sign replaced by another; in the last sign of the signature, whose spare bits decode alike, by each other one."""
+        """Each sign replaced by another; in the last sign of the signature, whose spare bits decode alike, by each."""
         for index, sign in enumerate(self.good):
             other = "A" if sign != "A" else "B"
             yield f"sign {index} flipped", self.good[:index] + other + self.good[index + 1 :]
