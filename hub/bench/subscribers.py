@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -79,12 +78,13 @@ class Ear:
         await self.socket.open(hub_url, {"token": self._listener.token})
         for topic in self._listener.topics:
             fold = self.folds[topic] = TopicFold(topic)
-            answer: Mapping[str, Any] = await self.socket.ask("subscribe", {"topic": topic})
-            while True:
-                self._answers.append(dict(answer))
-                if not answer.get("more"):
-                    break
-                answer = await self.socket.ask("subscribe", {"topic": topic, "page": answer["page"]})
+            answer = await self.socket.ask("subscribe", {"topic": topic})
+            self._answers.append(answer)
+            page = 0
+            while answer.get("more"):
+                page += 1
+                answer = await self.socket.ask("subscribe", {"topic": topic, "page": page})
+                self._answers.append(answer)
             fold.snapshot(answer["epoch"], answer["offset"], (), ())
 
     def read(self, heard: list[Heard]) -> Tally:

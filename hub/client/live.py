@@ -247,7 +247,7 @@ class Live:
         answer = await socket.ask("subscribe", question)
         pages = [answer]
         while answer.get("more") and len(pages) < MOST_PAGES:
-            answer = await socket.ask("subscribe", {"topic": fold.topic, "page": answer.get("page", len(pages))})
+            answer = await socket.ask("subscribe", {"topic": fold.topic, "page": len(pages)})
             pages.append(answer)
         last = pages[-1]
         if last["recovered"]:
