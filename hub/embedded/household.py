@@ -84,6 +84,7 @@ def _process(house: Household, number: int, kind: str) -> Process:
             name=name,
             log=log,
             prepare=heard.open_anew,
+            release=heard.close,
             # -P: a directory named hub where the command is typed is not ours
             launch=partial(
                 spawn, [sys.executable, "-P", "-m", "hub.cli", "serve", kind], log=log, environment=surroundings

@@ -30,6 +30,7 @@ class Recipe:
     launch: Callable[[], subprocess.Popen[bytes]]
     is_ready: Callable[[int], bool]  # asked with the process id, often
     prepare: Callable[[], None] = lambda: None
+    release: Callable[[], None] = lambda: None  # what `prepare` took, after a stop
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
 
@@ -70,6 +71,7 @@ class Process:
                 child.wait(self._recipe.stop_seconds)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._recipe.release()
 
     async def stop_async(self) -> None:
         """As `stop`, without blocking the loop."""
@@ -78,6 +80,7 @@ class Process:
             while child.poll() is None and monotonic() < deadline:
                 await asyncio.sleep(POLL_SECONDS)
             self.kill()
+        self._recipe.release()
 
     def kill(self) -> None:
         """kill -9, and wait until the process is gone. Does nothing to what does not run."""

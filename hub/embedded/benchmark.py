@@ -1,0 +1,137 @@
+"""`hotpass bench …`: engines, hub and sequencer of their own in a directory of their own, and the load on them.
+
+This is the composition root of the benchmarks: the rooms of `hub.bench` know neither SQL nor processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import uvloop
+
+from db.connection import connect
+from db.load import TOUCH_ORDER
+from db.migrate import migrate
+from db.seed import seed_city
+from hub.bench.pipeline import Ground, bench_pipeline
+from hub.client.http import Api, open_session
+from hub.demo.city import City
+from hub.demo.founding import Site, found_city
+from hub.demo.synthetic import Shape, synthetic_day
+from hub.embedded.engines import Engines, start_engines
+from hub.embedded.household import Household, processes
+from hub.embedded.ports import claim
+from hub.embedded.process import Process
+from hub.embedded.readout import Readout
+from hub.embedded.supervisor import Supervisor
+from hub.gateway.nudge import NUDGE
+from hub.gateway.tokens import KeyRing, issue_access, make_key_ring
+
+TOWN = Shape(name="bench", kitchens=10, couriers=1, orders=200, hours=1.0, spread_metres=700.0, door_metres=750.0)
+TOKEN_SECONDS = 3600
+PLACED_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineWish:
+    """Which rates, for how long each, and how many hub workers."""
+
+    rates: Sequence[float] = (200.0, 500.0, 1000.0)
+    seconds: float = 6.0
+    hub_workers: int = 1
+
+
+def benchmark_pipeline(wish: PipelineWish, readout: Readout) -> dict[str, Any]:
+    """Run `hub.bench.pipeline` against real processes; the report, with `is_well`."""
+    with tempfile.TemporaryDirectory(prefix="hotpass-bench-") as name:
+        directory = Path(name)
+        with readout.step("engines"):
+            engines = start_engines(directory / "engines")
+        try:
+            with readout.step("schema"):
+                migrate(engines.database_url)
+            return uvloop.run(_pipeline(wish, engines, directory, readout))
+        finally:
+            engines.stop()
+
+
+async def _pipeline(wish: PipelineWish, engines: Engines, directory: Path, readout: Readout) -> dict[str, Any]:
+    day = synthetic_day(1, TOWN)
+    city = found_city(day, site=Site(region="bench"))
+    house = Household(
+        engines=engines,
+        hub_port=claim(0, name="the hub"),
+        ui_port=0,
+        sockets=directory,
+        hub_workers=wish.hub_workers,
+        sequencers=1,
+    )
+    keys = make_key_ring(engines.credentials.secret_key)
+    await _found(engines, city)
+    running = [process for process in processes(house) if process.name.startswith(("hub", "sequencer"))]
+    supervisor = Supervisor(running, tell=readout.done)
+    await supervisor.start()
+    try:
+        ground = Ground(
+            hub_url=house.hub_url,
+            database_url=engines.database_url,
+            redis_url=engines.redis_url,
+            nudge_channel=NUDGE,
+            statement=TOUCH_ORDER,
+            kitchen_ids=[kitchen.id for kitchen in city.kitchens],
+            order_ids=await _place(house.hub_url, keys, city),
+            tokens=[_token(keys, city.on_duty("manager")[0].id)],
+            processes=_names(running, engines),
+            directory=directory,
+        )
+        report = await bench_pipeline(ground, rates=wish.rates, seconds=wish.seconds, tell=readout.say)
+    finally:
+        await supervisor.stop()
+    broken = sum(case["lost"] + case["duplicated"] + case["reordered"] for case in report["cases"])
+    return report | {"hub_workers": wish.hub_workers, "is_well": broken == 0}
+
+
+def _names(running: Sequence[Process], engines: Engines) -> dict[str, list[int]]:
+    """Name → process id, of everything that the load passes through."""
+    everything = (*running, engines.postgres, engines.redis)
+    return {one.name: [one.process_id] for one in everything if one.process_id is not None}
+
+
+async def _found(engines: Engines, city: City) -> None:
+    connection = await connect(engines.database_url, application="hotpass bench")
+    try:
+        async with connection.transaction():
+            await seed_city(connection, city.as_rows())
+    finally:
+        await connection.close()
+
+
+def _token(keys: KeyRing, person_id: str) -> str:
+    return issue_access(keys, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=TOKEN_SECONDS)[0]
+
+
+async def _place(hub_url: str, keys: KeyRing, city: City) -> list[str]:
+    """One order of each customer, spread over the kitchens; their ids."""
+    gate = asyncio.Semaphore(PLACED_AT_ONCE)
+    async with open_session() as session:
+
+        async def place(number: int, person_id: str) -> str:
+            kitchen = city.kitchens[number % len(city.kitchens)]
+            item = next(item for item in city.items if item.kitchen_id == kitchen.id)
+            api = Api(hub_url=hub_url, session=session, token=lambda: _token(keys, person_id))
+            async with gate:
+                placed = await api.place_order(
+                    kitchen_id=kitchen.id,
+                    items=[{"item_id": item.id, "quantity": 1}],
+                    drop={"lat": kitchen.lat + 0.01, "lon": kitchen.lon},
+                )
+            return str(placed["order"]["id"])
+
+        customers = city.on_duty("customer")
+        return await asyncio.gather(*(place(number, person.id) for number, person in enumerate(customers)))
