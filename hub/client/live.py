@@ -36,7 +36,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     at: str
     rate: float = 1.0
-    topics: dict[str, int] = {}
+    topics: dict[str, int | None] = {}
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,7 +307,7 @@ class Live:
             self.clock.tell(head.at, head.rate)
         for topic, offset in head.topics.items():
             one = self._topics.get(topic)
-            if one is not None and one.is_live:
+            if one is not None and one.is_live and offset is not None:
                 one.fold.head = max(one.fold.head, offset)
                 if one.fold.offset < offset:
                     self.behind_heads += 1
