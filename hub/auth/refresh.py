@@ -12,7 +12,7 @@ import secrets
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub.gateway.tokens import derive
+from db.encryption import derive
 
 # A prefix that secret scanners can look for.
 PREFIX = "hpr_"

@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.utils import base64url_decode, base64url_encode
 
+from db.encryption import derive
 from hub.domain.errors import Unauthenticated
 
 ALGORITHM = "HS256"
@@ -27,8 +26,6 @@ AUDIENCE = "hotpass-hub"
 ACCESS = "access"
 DEMO = "demo"
 TYPES = (ACCESS, DEMO)
-MINIMUM_SECRET_BYTES = 32
-DERIVED_BYTES = 32
 # Clocks of two hosts may differ by this much.
 LEEWAY_SECONDS = 5
 LONGEST_TOKEN = 2048
@@ -63,15 +60,6 @@ class DemoLink:
     home: str
     token_id: str
     expires_at: int
-
-
-def derive(secret: bytes, purpose: str) -> bytes:
-    """A key for one purpose out of a secret (HKDF, RFC 5869). Raises `ValueError` for a secret below 32 bytes."""
-    if len(secret) < MINIMUM_SECRET_BYTES:
-        raise ValueError(
-            f"a secret needs at least {MINIMUM_SECRET_BYTES} bytes; make one with: openssl rand -base64 48"
-        )
-    return HKDF(algorithm=SHA256(), length=DERIVED_BYTES, salt=None, info=f"hotpass {purpose}".encode()).derive(secret)
 
 
 def make_key_ring(secret: str, previous: Sequence[str] = ()) -> KeyRing:

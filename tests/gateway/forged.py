@@ -13,7 +13,8 @@ from typing import Any
 
 import jwt
 
-from hub.gateway.tokens import ACCESS, DEMO, KeyRing, derive, issue_access, issue_demo_link
+from db.encryption import derive
+from hub.gateway.tokens import ACCESS, DEMO, KeyRing, issue_access, issue_demo_link
 
 SIGNS = string.ascii_letters + string.digits + "-_"
 HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
