@@ -97,3 +97,13 @@ TRACKED = Statement(text("select order_id::text from tracking where token_hash =
 PLACE_OF_ORDER = Statement(
     text("""select kitchen_id::text, region, customer_id::text from orders where id = cast(:order_id as uuid)""")
 )
+# tracking_pk, then as ORDER_WHOLE: an order for whoever holds its tracking token
+TRACKED_WHOLE = Statement(
+    text(
+        """select row_to_json(o)::text as "order", row_to_json(k)::text as kitchen,
+            (select row_to_json(d)::text from delivery d where d.order_id = o.id) as delivery,
+            (select coalesce(json_agg(row_to_json(l) order by l.position), '[]')::text from order_line l where l.order_id = o.id) as lines
+        from tracking t join orders o on o.id = t.order_id join kitchen k on k.id = o.kitchen_id
+        where t.token_hash = cast(:token_hash as bytea)"""
+    )
+)

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, text
 
 from db.context import acting, happens
 from db.metadata import ID, as_json, given, table
-from db.statement import Statement
+from db.statement import Connection, Statement
 
 people = table("person", ids="id", texts="name locale", booleans="is_active", times="created_at", bigints="version")
 grants = table("role_grant", ids="id person_id", texts="role scope", times="expires_at", bigints="version")
@@ -33,3 +33,11 @@ ADD_GRANT = Statement(
     )
     .returning(grants.c.id)
 )
+
+
+async def enrol(connection: Connection, *, name: str, locale: str, role: str, scope: str, context: str) -> str:
+    """Add a person with one grant; the person's id. Raises asyncpg's `CheckViolationError` for what is no scope."""
+    async with connection.transaction():
+        person_id = str(await ADD_PERSON.value(connection, name=name, locale=locale, context=context))
+        await ADD_GRANT.value(connection, person_id=person_id, role=role, scope=scope, context=context)
+    return person_id

@@ -12,9 +12,8 @@ import orjson
 from hub.domain.topics import TopicKind
 from hub.domain.views import VIEWS, cut
 
-# The streams and channels in Redis. State goes through the stream alone; the channels are hints that may be lost.
+# In Redis: state goes through the stream alone; the channel's messages may be lost.
 STREAM = "hotpass:changes"
-NUDGE = "hotpass:nudge"
 POSITIONS = "hotpass:positions"
 
 

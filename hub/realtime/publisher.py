@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import hiredis
 
+from hub.gateway.nudge import NUDGE
 from hub.observability import logs
-from hub.realtime.changes import NUDGE, STREAM, Change, pack
+from hub.realtime.changes import STREAM, Change, pack
 from hub.realtime.wire import Wire, open_wire
 
 LOG = logs.get(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -28,6 +29,7 @@ from hub.observability import logs
 from hub.realtime.changes import Change
 from hub.realtime.engine import LiveServer
 from hub.realtime.fanout import AUTHORITY, Fanout
+from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.log import LogReader
 from hub.realtime.positions import MOST_POINTS, Point, PositionFeed, PositionIntake
@@ -35,6 +37,8 @@ from hub.realtime.sockets import LiveSocket, Sockets
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
+DRAIN_SPREAD_MILLISECONDS = 2_000
+DRAIN_SLICE = 500
 STRANGER = "00000000-0000-0000-0000-000000000000"
 
 
@@ -96,6 +100,20 @@ class LiveHub:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    def drained(self, sid: str) -> None:
+        """A slow client has caught up."""
+        client = self._server.connection(sid)
+        if client is not None:
+            self.fanout.drained(sid, client)
+
+    async def drain(self) -> None:
+        """The worker is going away: tell every client to come back elsewhere, at moments that are spread out."""
+        for number, socket in enumerate(list(self.sockets.by_sid.values())):
+            spread = secrets.randbelow(DRAIN_SPREAD_MILLISECONDS)
+            socket.client.write(event_frame("draining", b'{"reconnect_in_ms":%d}' % spread))
+            if number % DRAIN_SLICE == DRAIN_SLICE - 1:
+                await asyncio.sleep(0)
 
     def _at_its_place(self, change: Change) -> None:
         if change.entity in AUTHORITY:

@@ -1,0 +1,272 @@
+"""The composition root: settings become databases, the live server, blueprints, and an order of starting and stopping.
+
+    serve_hub        n Sanic workers, each with its own pool, live hub and nudge
+    run_sequencer    the leader of the change pipeline, or a standby
+    run_dispatcher   offers, one leader per region
+    run_jobs         the clock's own work, one leader
+
+Nothing else in the house sees `Settings`; everything below takes values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from redis.asyncio import Redis
+from sanic import Sanic
+from sanic.worker.loader import AppLoader
+
+from db.connection import DATABASE_AWAY, Database
+from hub.deliveries.api import ENDPOINTS as DELIVERIES
+from hub.dispatch.loop import Dispatcher
+from hub.gateway import access_log, errors, headers
+from hub.gateway.authority import Authority
+from hub.gateway.endpoint import Endpoints
+from hub.gateway.house import House
+from hub.gateway.nudge import Nudge
+from hub.gateway.tokens import derive, make_key_ring
+from hub.jobs import archive_orders, expire_offers, expire_orders, fire_lines, forget
+from hub.jobs.runner import run_jobs as run_all_jobs
+from hub.kitchens.api import ENDPOINTS as KITCHENS
+from hub.lines.api import ENDPOINTS as LINES
+from hub.observability import logs
+from hub.observability.health import Health, Workers
+from hub.orders import tracking
+from hub.orders.api import ENDPOINTS as ORDERS
+from hub.realtime.engine import LiveServer
+from hub.realtime.garbage import tune_garbage_collector
+from hub.realtime.sequencer import Sequencer
+from hub.realtime.server import LiveHub, LiveSettings
+from hub.riders.api import ENDPOINTS as RIDERS
+from hub.service.api import BLUEPRINT as SERVICE
+from hub.service.asyncapi import asyncapi_document
+from hub.service.openapi import openapi_document
+from hub.settings import Settings
+
+LOG = logs.get(__name__)
+Told = Callable[[], None]
+NOUNS: tuple[Endpoints, ...] = (ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
+LARGEST_BODY_BYTES = 64 * 1024
+SLOWEST_REQUEST_SECONDS = 10
+RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urls:
+    """Where the engines are."""
+
+    database: str
+    direct: str
+    redis: str
+
+
+class NotConfigured(ValueError):
+    """A setting is missing without which no process can start."""
+
+
+def urls_of(settings: Settings) -> Urls:
+    """The engines' addresses. Raises `NotConfigured` naming what to set."""
+    if settings.database_url is None or settings.redis_url is None:
+        raise NotConfigured(
+            "set HOTPASS_DATABASE_URL and HOTPASS_REDIS_URL, or run `hotpass demo` for embedded engines"
+        )
+    database = settings.database_url.get_secret_value()
+    direct = settings.database_direct_url or settings.database_url
+    return Urls(database=database, direct=direct.get_secret_value(), redis=settings.redis_url.get_secret_value())
+
+
+def secret_of(settings: Settings) -> str:
+    """The secret that signs tokens. Raises `NotConfigured`."""
+    if settings.secret_key is None:
+        raise NotConfigured("set HOTPASS_SECRET_KEY; make one with: openssl rand -base64 48")
+    return settings.secret_key.get_secret_value()
+
+
+def serve_hub(settings: Settings, told: Told) -> None:
+    """Serve until SIGTERM. `told` is called by each worker once it takes requests."""
+    Sanic.start_method = "fork"
+    workers = Workers(settings.hub_workers)
+    factory = partial(make_hub, settings, workers, told)
+    app = factory()
+    options: dict[str, Any] = {"access_log": False, "motd": False, "debug": False}
+    if settings.hub_workers == 1:
+        app.prepare(settings.hub_host, settings.hub_port, single_process=True, **options)
+        Sanic.serve_single(primary=app)
+    else:
+        app.prepare(settings.hub_host, settings.hub_port, workers=settings.hub_workers, **options)
+        Sanic.serve(primary=app, app_loader=AppLoader(factory=factory))
+
+
+def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any]:
+    """One worker's application."""
+    logs.configure(level=settings.log_level, form=settings.log_format, process="hub")
+    app: Sanic[Any, Any] = Sanic("hotpass")
+    app.config.update(
+        ACCESS_LOG=False, REQUEST_MAX_SIZE=LARGEST_BODY_BYTES, REQUEST_TIMEOUT=SLOWEST_REQUEST_SECONDS,
+        RESPONSE_TIMEOUT=30, KEEP_ALIVE_TIMEOUT=75, GRACEFUL_SHUTDOWN_TIMEOUT=5.0, WEBSOCKET_PING_INTERVAL=None,
+        AUTO_EXTEND=False, OAS=False,
+    )  # fmt: skip
+    gate = headers.make_gate(
+        hub_url=settings.hub_url,
+        ui_url=settings.ui_url,
+        further_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    access_log.install(app)
+    headers.install(app, gate)
+    errors.install(app)
+    app.blueprint([noun.blueprint for noun in NOUNS])
+    app.blueprint([SERVICE, tracking.BLUEPRINT])
+    app.static("/static", STATIC, name="static")
+    app.ctx.track_page = tracking.read_page(STATIC)
+    app.ctx.openapi = openapi_document([route for noun in NOUNS for route in noun.routes])
+    app.ctx.asyncapi = asyncapi_document(settings.hub_url.partition("://")[2])
+    holder: dict[str, LiveHub] = {}
+    server = LiveServer(
+        is_origin_allowed=lambda origin: origin is None or origin in gate.origins,
+        client_address=partial(headers.address_of, gate),
+        buffer_bytes=settings.client_buffer_bytes,
+        on_drained=lambda sid: holder["live"].drained(sid),
+    )
+    server.attach(app)
+    _live_and_die(app, server, settings, workers, told, holder)
+    return app
+
+
+def _live_and_die(
+    app: Sanic[Any, Any],
+    server: LiveServer,
+    settings: Settings,
+    workers: Workers,
+    told: Told,
+    holder: dict[str, LiveHub],
+) -> None:
+    """Attach what a worker starts before its first request, and stops after its last."""
+    urls = urls_of(settings)
+    secret = secret_of(settings)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start(app: Sanic[Any, Any]) -> None:
+        workers.claim()
+        database = Database(urls.database, size=settings.database_pool_size, application="hotpass hub")
+        await started(database)
+        redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
+        authority = Authority(database)
+        keys = make_key_ring(secret)
+        nudge = Nudge(redis)
+        live = holder["live"] = LiveHub(
+            server=server, database=database, redis=redis, authority=authority, keys=keys,
+            settings=LiveSettings(redis_url=urls.redis, ring_changes=settings.topic_ring_changes),
+        )  # fmt: skip
+        app.ctx.house = House(
+            database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
+            tracking_secret=derive(secret.encode(), "tracking").hex(), access_token_seconds=settings.access_token_seconds,
+            is_embedded=settings.profile == "embedded", take_positions=live.intake.take,
+        )  # fmt: skip
+        app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
+        await live.start()
+        tasks.extend((asyncio.create_task(workers.beat()), asyncio.create_task(nudge.run())))
+        tune_garbage_collector()
+
+    async def ready(app: Sanic[Any, Any]) -> None:
+        told()
+
+    async def stop(app: Sanic[Any, Any]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await holder["live"].stop()
+        await app.ctx.house.redis.aclose()
+        await app.ctx.house.database.stop()
+
+    async def drain(app: Sanic[Any, Any]) -> None:
+        app.ctx.health.is_draining = True
+        await holder["live"].drain()
+
+    app.register_listener(start, "before_server_start")
+    app.register_listener(ready, "after_server_start")
+    app.register_listener(drain, "before_server_stop")
+    app.register_listener(stop, "after_server_stop")
+
+
+async def started(database: Database) -> None:
+    """Open the pool; wait for the database for as long as it takes."""
+    while True:
+        try:
+            await database.start()
+            return
+        except DATABASE_AWAY as error:
+            LOG.info("waiting for the database", error=str(error) or type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+def run_sequencer(settings: Settings, told: Told) -> None:
+    """Lead or stand by until SIGTERM."""
+    urls = urls_of(settings)
+    sequencer = Sequencer(database_url=urls.direct, redis_url=urls.redis, stream_length=settings.stream_length)
+    _run(settings, "sequencer", told, sequencer.run)
+
+
+def run_dispatcher(settings: Settings, told: Told) -> None:
+    """Offer deliveries until SIGTERM."""
+    urls = urls_of(settings)
+
+    async def dispatch(database: Database, redis: Redis, nudge: Nudge) -> None:
+        await Dispatcher(database=database, redis=redis, direct_url=urls.direct, after=nudge).run()
+
+    _run(settings, "dispatcher", told, partial(_with_engines, settings, "dispatcher", dispatch))
+
+
+def run_jobs(settings: Settings, told: Told) -> None:
+    """Do the clock's own work until SIGTERM."""
+    urls = urls_of(settings)
+    jobs = (
+        fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, archive_orders.JOB, forget.job(settings.change_log_days),
+    )  # fmt: skip
+
+    async def work(database: Database, redis: Redis, nudge: Nudge) -> None:
+        await run_all_jobs(database=database, direct_url=urls.direct, jobs=jobs, after=nudge)
+
+    _run(settings, "jobs", told, partial(_with_engines, settings, "jobs", work))
+
+
+async def _with_engines(
+    settings: Settings, name: str, work: Callable[[Database, Redis, Nudge], Awaitable[None]]
+) -> None:
+    urls = urls_of(settings)
+    database = Database(urls.database, size=settings.database_pool_size, application=f"hotpass {name}")
+    await started(database)
+    redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
+    nudge = Nudge(redis)
+    nudging = asyncio.create_task(nudge.run())
+    try:
+        await work(database, redis, nudge)
+    finally:
+        nudging.cancel()
+        await redis.aclose()
+        await database.stop()
+
+
+def _run(settings: Settings, name: str, told: Told, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` until SIGTERM or SIGINT."""
+    logs.configure(level=settings.log_level, form=settings.log_format, process=name)
+
+    async def until_stopped() -> None:
+        task = asyncio.ensure_future(work())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        told()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    uvloop.run(until_stopped())

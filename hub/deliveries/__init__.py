@@ -1,0 +1,1 @@
+"""Deliveries and the offers made of them: who carries what, and every step to the door."""

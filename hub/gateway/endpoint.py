@@ -1,0 +1,231 @@
+"""One HTTP route as data, and the walk that every request takes through it.
+
+    request id ─► token → principal ─► permission anywhere? ─► rate ─► idempotency key ─► body ─► handler ─► answer
+
+Invariant: a route exists only with a permission (or is marked public), so nothing is open by forgetting. The OpenAPI
+document, the rate classes and the access matrix are made from the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import orjson
+from sanic import Blueprint, Request
+from sanic.response import HTTPResponse, raw
+
+from hub.domain.errors import BadRequest, Forbidden, MissingIdempotencyKey, Unauthenticated, Unprocessable
+from hub.domain.roles import Permission, Principal, Reach, may_anywhere, reach
+from hub.gateway.house import House
+from hub.gateway.tokens import verify_access
+
+KEY = re.compile(r"[\x21-\x7e]{1,100}\Z")
+MATCH = re.compile(r'(?:W/)?"(\d{1,18})"\Z')
+MOST_DEPTH = 16
+Handler = Callable[["Call"], Awaitable[Any]]
+
+
+class NoBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a move that needs nothing more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route. `permission` None is public; `is_keyed` routes create or move and need an idempotency key."""
+
+    method: str
+    path: str
+    summary: str
+    permission: Permission | None
+    body: type[msgspec.Struct] | None
+    is_keyed: bool
+    rate_class: str
+    is_public: bool
+    answer: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request on its way: what a handler needs, decoded and allowed."""
+
+    house: House
+    request: Request
+    route: Route
+    ids: dict[str, str]
+    principal: Principal | None
+    body: Any
+    key: str | None
+    request_hash: bytes
+    request_id: str
+    expected_version: int | None
+    query: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def who(self) -> Principal:
+        """The principal of a route that is not public."""
+        if self.principal is None:
+            raise Unauthenticated("sign in first: send Authorization: Bearer <access token>")
+        return self.principal
+
+    @property
+    def reach(self) -> Reach:
+        """How far the route's permission reaches for this principal."""
+        if self.route.permission is None:
+            return Reach(owner_id=self.who.person_id)
+        return reach(self.who, self.route.permission)
+
+
+class Endpoints:
+    """The routes of one noun, gathered for its blueprint and for the documents."""
+
+    def __init__(self, name: str) -> None:
+        self.blueprint = Blueprint(name)
+        self.routes: list[Route] = []
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        summary: str,
+        permission: Permission | None = None,
+        body: type[msgspec.Struct] | None = None,
+        is_keyed: bool | None = None,
+        rate_class: str | None = None,
+        is_public: bool = False,
+        answer: Any = None,
+    ) -> Callable[[Handler], Handler]:
+        """Serve `path` (below /v1) by the decorated handler. A route without permission is for anybody signed in.
+
+        A handler returns a JSON object, or `(object, status)`, or a ready `HTTPResponse`.
+        """
+        is_write = method != "GET"
+        route = Route(
+            method=method,
+            path="/v1" + path,
+            summary=summary,
+            permission=permission,
+            body=body if body is not None or not is_write else NoBody,
+            is_keyed=(method == "POST") if is_keyed is None else is_keyed,
+            rate_class=rate_class or ("write" if is_write else "read"),
+            is_public=is_public,
+            answer=answer,
+        )
+
+        def register(handler: Handler) -> Handler:
+            async def handle(request: Request, **ids: Any) -> HTTPResponse:
+                call = await admit(route, request, ids)
+                return as_response(await handler(call))
+
+            self.routes.append(route)
+            self.blueprint.add_route(handle, route.path, methods=[method], name=f"{method}_{path}".replace("/", "_"))
+            return handler
+
+        return register
+
+
+async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
+    """Authenticate, authorise, and decode. Raises the refusal that fits."""
+    house: House = request.app.ctx.house
+    principal = await authenticate(house, request, is_public=route.is_public)
+    if principal is not None and route.permission is not None and not may_anywhere(principal, route.permission):
+        raise Forbidden(f"your roles do not include {route.permission}")
+    request.ctx.principal = principal
+    return Call(
+        house=house,
+        request=request,
+        route=route,
+        ids={name: str(value) for name, value in ids.items()},
+        principal=principal,
+        body=decode_body(route.body, request.body) if route.body is not None else None,
+        key=idempotency_key(request, is_required=route.is_keyed and not route.is_public),
+        request_hash=sha256(b"\0".join((route.method.encode(), request.path.encode(), request.body))).digest(),
+        request_id=str(request.ctx.request_id),
+        expected_version=expected_version(request),
+        query={name: values[0] for name, values in request.args.items() if values},
+    )
+
+
+async def authenticate(house: House, request: Request, *, is_public: bool) -> Principal | None:
+    """The principal of the bearer token; None on a public route without one."""
+    header = request.headers.get("authorization")
+    if header is None:
+        if is_public:
+            return None
+        raise Unauthenticated("sign in first: send Authorization: Bearer <access token>")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("the Authorization header must be: Bearer <access token>", code="auth.invalid")
+    claims = verify_access(house.keys, token.strip())
+    return await house.authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+
+
+def decode_body(kind: type[msgspec.Struct], body: bytes) -> Any:
+    """The body as `kind`. Raises `BadRequest` for what is not JSON, `Unprocessable` with the path of the fault else."""
+    try:
+        value = msgspec.json.decode(body or b"{}", type=kind, strict=True)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        raise Unprocessable(message, code="body.invalid", path=path.rstrip("`") or "$") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}", code="body.not_json") from error
+    check_text(msgspec.to_builtins(value), "$", 0)
+    return value
+
+
+def check_text(value: Any, path: str, depth: int) -> None:
+    """Refuse what Postgres or a screen could not take: lone surrogates, control characters, endless depth."""
+    if depth > MOST_DEPTH:
+        raise Unprocessable("nested too deeply", code="body.too_deep", path=path)
+    if isinstance(value, str):
+        if any(
+            (ord(sign) < 32 and sign not in "\n\t") or ord(sign) == 127 or 0xD800 <= ord(sign) <= 0xDFFF
+            for sign in value
+        ):
+            raise Unprocessable(
+                "text must not hold control characters or lone surrogates", code="body.bad_text", path=path
+            )
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            check_text(inner, f"{path}.{name}", depth + 1)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            check_text(inner, f"{path}[{number}]", depth + 1)
+
+
+def idempotency_key(request: Request, *, is_required: bool) -> str | None:
+    """The key of a creating or moving request. Raises when it is missing or malformed."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        if is_required:
+            raise MissingIdempotencyKey(
+                "send an Idempotency-Key header: one fresh key per action, the same for its repeats"
+            )
+        return None
+    if not KEY.match(key):
+        raise BadRequest("Idempotency-Key must be 1 to 100 visible ASCII characters", code="idempotency.malformed")
+    return str(key)
+
+
+def expected_version(request: Request) -> int | None:
+    """The version that `If-Match` names; None without one. Raises `BadRequest` for another form."""
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    match = MATCH.match(header.strip())
+    if match is None:
+        raise BadRequest('If-Match must be one quoted version, like "7"', code="if_match.malformed")
+    return int(match.group(1))
+
+
+def as_response(answer: Any) -> HTTPResponse:
+    """A handler's answer as JSON."""
+    if isinstance(answer, HTTPResponse):
+        return answer
+    body, status = answer if isinstance(answer, tuple) else (answer, 200)
+    return raw(orjson.dumps(body), status=status, content_type="application/json")

@@ -1,0 +1,9 @@
+"""The jobs process: named background jobs, one file each; one leader by lock; due work comes from the database.
+
+runner          leads, and runs every job at its own pace
+fire_lines      lines whose time has come go to their stations
+expire_orders   orders that no kitchen took in time
+expire_offers   offers that no rider answered
+archive_orders  ended orders leave their boards
+forget          old answers and old days of the change log
+"""

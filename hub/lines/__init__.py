@@ -1,0 +1,1 @@
+"""Order lines: what a station cooks, and its moves."""

@@ -1,0 +1,180 @@
+"""The HTTP routes of orders and quotes. Every move of the table has its route; `start` is derived, the clock expires."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+from sanic.response import raw
+
+from db import order_moves, orders
+from db.scope import reach_values
+from hub.domain.errors import NotFound, Unprocessable
+from hub.domain.order import ORDER
+from hub.domain.roles import OWN, Permission, Principal
+from hub.gateway.answers import seen_by
+from hub.gateway.endpoint import Call, Endpoints, NoBody
+from hub.gateway.moves import carry_out, decode
+from hub.gateway.paging import page_of, page_query
+from hub.orders.service import PlaceBody, QuoteBody, place, price
+
+ENDPOINTS = Endpoints("orders")
+LONGEST_REASON = 300
+
+
+class Reason(msgspec.Struct, forbid_unknown_fields=True):
+    """A move that must say why."""
+
+    reason: str
+
+
+class Delay(msgspec.Struct, forbid_unknown_fields=True):
+    """How much later, and why."""
+
+    minutes: int
+    reason: str
+
+
+class Amend(msgspec.Struct, forbid_unknown_fields=True):
+    """The new note."""
+
+    note: str
+
+
+class Rush(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the order goes first."""
+
+    is_rush: bool = True
+
+
+@ENDPOINTS.route(
+    "POST", "/quotes", summary="Price a basket", permission=Permission.ORDER_PLACE, body=QuoteBody, is_keyed=False
+)
+async def quote(call: Call) -> Any:
+    """`{quote}` for a basket; binds nobody."""
+    return {"quote": (await price(call.house.database, call.body)).as_quote()}
+
+
+@ENDPOINTS.route("POST", "/orders", summary="Place an order", permission=Permission.ORDER_PLACE, body=PlaceBody)
+async def place_order(call: Call) -> Any:
+    """201 `{order, lines, tracking}`."""
+    return await place(call, call.body), 201
+
+
+@ENDPOINTS.route("GET", "/orders", summary="List orders", permission=Permission.ORDER_READ)
+async def list_orders(call: Call) -> Any:
+    """`{orders, next}`, newest first."""
+    query = page_query(call, texts=("status",), ids=("kitchen_id",))
+    async with call.house.database.connection() as connection:
+        rows = await orders.ORDER_PAGE.rows(connection, **reach_values(call.reach), **query.filters, after=query.after)
+    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+    return {"orders": [seen_by(call.principal, "order", row) for row in page], "next": following}
+
+
+@ENDPOINTS.route("GET", "/orders/<order_id:uuid>", summary="Read an order", permission=Permission.ORDER_READ)
+async def read_order(call: Call) -> Any:
+    """`{order, lines, delivery, payment}` with its version as ETag."""
+    async with call.house.database.connection() as connection:
+        row = await orders.ORDER_WHOLE.row(connection, **call.ids, **reach_values(call.reach))
+    if row is None:
+        raise NotFound("there is no such order, or not for you")
+    order = decode(row["order"])
+    body = {
+        "order": seen_by(call.principal, "order", order),
+        "lines": [_seen_of(call.principal, "line", line, order) for line in orjson.loads(row["lines"])],
+        "delivery": _seen_of(call.principal, "delivery", decode(row["delivery"]), order),
+        "payment": _seen_of(call.principal, "payment", decode(row["payment"]), order),
+    }
+    return raw(orjson.dumps(body), content_type="application/json", headers={"ETag": f'"{order["version"]}"'})
+
+
+def _seen_of(principal: Principal | None, entity: str, row: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
+    """A part of an order is seen by whoever sees the order, from the same side."""
+    return {**seen_by(principal, entity, {**order, **row})}
+
+
+@ENDPOINTS.route(
+    "GET", "/orders/<order_id:uuid>/timeline", summary="Who did what, when", permission=Permission.ORDER_READ
+)
+async def read_timeline(call: Call) -> Any:
+    """`{events: [{at, event, actor, reason}]}`, oldest first."""
+    async with call.house.database.connection() as connection:
+        order = await orders.ORDER_ROW.value(connection, **call.ids, **reach_values(call.reach))
+        if order is None:
+            raise NotFound("there is no such order, or not for you")
+        rows = await orders.TIMELINE.rows(connection, **call.ids)
+    is_staff = any(grant.scope != OWN for grant in call.who.grants)
+    return {
+        "events": [
+            {"at": row["at"].isoformat(), "event": row["event"], "reason": row["reason"]}
+            | ({"actor": row["actor"]} if is_staff else {})
+            for row in rows
+        ]
+    }
+
+
+def checked_reason(reason: str) -> str:
+    """The reason, trimmed. Raises `Unprocessable` when it is empty or too long."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise Unprocessable(f"a reason has 1 to {LONGEST_REASON} characters", code="body.invalid", path="$.reason")
+    return reason
+
+
+def _values(move: str, body: Any) -> dict[str, Any]:
+    match move:
+        case "delay":
+            if not 1 <= body.minutes <= 120:
+                raise Unprocessable("a delay is 1 to 120 minutes", code="body.invalid", path="$.minutes")
+            return {"minutes": body.minutes, "reason": checked_reason(body.reason)}
+        case "amend":
+            if len(body.note) > 500:
+                raise Unprocessable("a note has at most 500 characters", code="body.invalid", path="$.note")
+            return {"note": body.note}
+        case "rush":
+            return {"is_rush": body.is_rush}
+        case "accept" | "ready":
+            return {}
+        case _:
+            return {"reason": checked_reason(body.reason)}
+
+
+BODIES: dict[str, type[msgspec.Struct]] = {
+    "accept": NoBody, "ready": NoBody, "reject": Reason, "recall": Reason, "cancel": Reason, "delay": Delay, "amend": Amend, "rush": Rush,
+}  # fmt: skip
+
+
+def _add_move(move: str) -> None:
+    permission = Permission(f"order.{move}")
+
+    @ENDPOINTS.route(
+        "POST",
+        f"/orders/<order_id:uuid>/{move}",
+        summary=f"{move.capitalize()} an order",
+        permission=permission,
+        body=BODIES[move],
+    )
+    async def make_move(call: Call) -> Any:
+        values = _values(move, call.body)
+        is_customer_only = (
+            move == "cancel"
+            and call.reach.owner_id is not None
+            and not (call.reach.everywhere or call.reach.regions or call.reach.kitchen_ids)
+        )
+        statement = order_moves.CANCEL_OWN if is_customer_only else order_moves.MOVES[move]
+        row = await carry_out(
+            call,
+            statement,
+            entity="order",
+            move=move,
+            machine=ORDER,
+            present=orders.ORDER_ROW,
+            reason=values.get("reason"),
+            **values,
+        )
+        return {"order": seen_by(call.principal, "order", row)}
+
+
+for name in BODIES:
+    _add_move(name)

@@ -1,0 +1,237 @@
+"""The rules of pricing and placing: the server prices everything, promises from the queue, the cooking and the way.
+
+A quote binds nobody; placing prices anew, and the statement that places refuses when the menu has changed since.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import orjson
+
+from db import placing
+from db.connection import Database
+from hub.domain.errors import Conflict, NotFound, Unprocessable
+from hub.domain.geo import distance_metres, is_on_globe
+from hub.domain.money import line_total
+from hub.gateway.answers import seen_by
+from hub.gateway.endpoint import Call
+from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
+
+CODE_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that look alike
+CODE_LENGTH = 4
+CODE_ATTEMPTS = 5
+FARTHEST_METRES = 15_000
+FEE_MINOR = 3_000
+FEE_MINOR_PER_KILOMETRE = 800
+RIDE_METRES_PER_MINUTE = 320  # the speed of the recorded courier days
+HANDOVER_MINUTES = 8  # four at the counter, four at the door
+QUEUE_SECONDS_PER_ORDER = 45
+TRACKING_BYTES = 24
+
+
+class Drop(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the food goes, in degrees."""
+
+    lat: float
+    lon: float
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of a basket."""
+
+    item_id: str
+    quantity: int = 1
+    options: str = ""
+
+
+class QuoteBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a quote is asked for."""
+
+    kitchen_id: str
+    items: list[Wanted]
+    drop: Drop
+
+
+class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What is ordered. Prices never come from the client."""
+
+    kitchen_id: str
+    items: list[Wanted]
+    drop: Drop
+    note: str = ""
+    payment_method: str = "cash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """A basket with the server's prices; money in minor units, times by the product clock."""
+
+    kitchen: dict[str, Any]
+    lines: list[dict[str, Any]]
+    subtotal_minor: int
+    delivery_fee_minor: int
+    distance_metres: int
+    ready_seconds: float
+    promise_seconds: float
+    now: datetime
+
+    def as_quote(self) -> dict[str, Any]:
+        """The answer to a quote."""
+        return {
+            "items": self.lines,
+            "subtotal_minor": self.subtotal_minor,
+            "delivery_fee_minor": self.delivery_fee_minor,
+            "total_minor": self.subtotal_minor + self.delivery_fee_minor,
+            "currency": self.kitchen["currency"],
+            "distance_metres": self.distance_metres,
+            "ready_expected_at": (self.now + timedelta(seconds=self.ready_seconds)).isoformat(),
+            "promised_at": (self.now + timedelta(seconds=self.promise_seconds)).isoformat(),
+        }
+
+
+async def price(database: Database, body: QuoteBody | PlaceBody) -> Priced:
+    """Price a basket. One statement. Raises `NotFound` for the kitchen, `Unprocessable` or `Conflict` for the basket."""
+    _check_basket(body)
+    ids = [wanted.item_id for wanted in body.items]
+    async with database.connection() as connection:
+        row = await placing.BASKET.row(connection, kitchen_id=body.kitchen_id, item_ids=ids)
+    if row is None:
+        raise NotFound("there is no such kitchen")
+    kitchen = decode(row["kitchen"])
+    items = {item["id"]: item for item in orjson.loads(row["items"])}
+    lines = [_priced_line(wanted, items.get(wanted.item_id)) for wanted in body.items]
+    distance = distance_metres(kitchen["lat"], kitchen["lon"], body.drop.lat, body.drop.lon)
+    if distance > FARTHEST_METRES:
+        raise Unprocessable(
+            f"this address is {distance / 1000:.1f} km from the kitchen; it delivers within {FARTHEST_METRES // 1000} km",
+            code="order.outside_area",
+            path="$.drop",
+        )
+    longest = max(items[wanted.item_id]["prep_seconds"] for wanted in body.items)
+    ready_seconds = longest + row["queue"] * QUEUE_SECONDS_PER_ORDER
+    return Priced(
+        kitchen=kitchen,
+        lines=lines,
+        subtotal_minor=sum(line["total_minor"] for line in lines),
+        delivery_fee_minor=FEE_MINOR + FEE_MINOR_PER_KILOMETRE * int(distance // 1000),
+        distance_metres=round(distance),
+        ready_seconds=ready_seconds,
+        promise_seconds=ready_seconds + 60 * (HANDOVER_MINUTES + distance / RIDE_METRES_PER_MINUTE),
+        now=row["now"],
+    )
+
+
+def _check_basket(body: QuoteBody | PlaceBody) -> None:
+    if not 1 <= len(body.items) <= 50:
+        raise Unprocessable("an order has 1 to 50 lines", code="body.invalid", path="$.items")
+    for number, wanted in enumerate(body.items):
+        if not 1 <= wanted.quantity <= 99:
+            raise Unprocessable("a quantity is 1 to 99", code="body.invalid", path=f"$.items[{number}].quantity")
+        if len(wanted.options) > 200:
+            raise Unprocessable(
+                "options have at most 200 characters", code="body.invalid", path=f"$.items[{number}].options"
+            )
+        _check_id(wanted.item_id, f"$.items[{number}].item_id")
+    _check_id(body.kitchen_id, "$.kitchen_id")
+    if len({wanted.item_id + wanted.options for wanted in body.items}) != len(body.items):
+        raise Unprocessable("the same dish stands twice: raise its quantity", code="body.invalid", path="$.items")
+    if not is_on_globe(body.drop.lat, body.drop.lon):
+        raise Unprocessable("`drop` is not a place on the globe", code="body.invalid", path="$.drop")
+
+
+def _check_id(value: str, path: str) -> None:
+    try:
+        msgspec.convert(value, UUID, strict=False)
+    except msgspec.ValidationError as error:
+        raise Unprocessable("this is not an id", code="body.invalid", path=path) from error
+
+
+def _priced_line(wanted: Wanted, item: dict[str, Any] | None) -> dict[str, Any]:
+    if item is None:
+        raise Unprocessable("this kitchen has no such dish", code="order.unknown_item", item_id=wanted.item_id)
+    if not item["is_available"]:
+        raise Conflict(f"{item['name']} is sold out", code="order.item_unavailable", item_id=wanted.item_id)
+    return {
+        "item_id": wanted.item_id,
+        "name": item["name"],
+        "quantity": wanted.quantity,
+        "price_minor": item["price_minor"],
+        "total_minor": line_total(item["price_minor"], wanted.quantity),
+    }
+
+
+async def place(call: Call, body: PlaceBody) -> dict[str, Any]:
+    """Place an order: `{order, lines, tracking}`. Two statements. Raises what `price` raises, `Conflict`, `KeyReused`."""
+    if body.payment_method != "cash":
+        raise Unprocessable("only cash on delivery is taken yet", code="order.payment_method", path="$.payment_method")
+    if len(body.note) > 500:
+        raise Unprocessable("a note has at most 500 characters", code="body.invalid", path="$.note")
+    async with call.house.database.connection() as connection:
+        stored = await stored_answer(connection, call)
+    if stored is not None:
+        return _placed(call, stored)
+    priced = await price(call.house.database, body)
+    for _ in range(CODE_ATTEMPTS):
+        try:
+            text = await attempt(call.house.database, placing.PLACE, **_parameters(call, body, priced))
+        except asyncpg.UniqueViolationError:
+            continue  # the short code is taken in this kitchen: draw another
+        return await _outcome(call, text)
+    raise Conflict("no short code is free in this kitchen: try again", code="kitchen.full")
+
+
+async def _outcome(call: Call, text: str | None) -> dict[str, Any]:
+    if text is not None:
+        call.house.nudge()
+        return _placed(call, decode(text))
+    async with call.house.database.connection() as connection:
+        stored = await stored_answer(connection, call)
+    if stored is None:
+        raise Conflict("the menu has changed since: ask for a new quote", code="order.menu_changed")
+    return _placed(call, stored)
+
+
+def _parameters(call: Call, body: PlaceBody, priced: Priced) -> dict[str, Any]:
+    return {
+        "context": said(call),
+        **keyed(call),
+        "customer_id": call.who.person_id,
+        "kitchen_id": body.kitchen_id,
+        "item_ids": [wanted.item_id for wanted in body.items],
+        "quantities": [wanted.quantity for wanted in body.items],
+        "options": [wanted.options for wanted in body.items],
+        "note": body.note,
+        "payment_method": body.payment_method,
+        "subtotal_minor": priced.subtotal_minor,
+        "delivery_fee_minor": priced.delivery_fee_minor,
+        "distance_metres": priced.distance_metres,
+        "drop_lat": body.drop.lat,
+        "drop_lon": body.drop.lon,
+        "ready_seconds": priced.ready_seconds,
+        "promise_seconds": priced.promise_seconds,
+        "code": "".join(secrets.choice(CODE_SIGNS) for _ in range(CODE_LENGTH)),
+        "delivery_pin": f"{secrets.randbelow(10_000):04}",
+    }
+
+
+def _placed(call: Call, answer: dict[str, Any]) -> dict[str, Any]:
+    token = tracking_token(call.house.tracking_secret, answer["order"]["id"])
+    return {
+        "order": seen_by(call.principal, "order", answer["order"]),
+        "lines": [seen_by(call.principal, "line", line) for line in answer["lines"]],
+        "tracking": {"token": token, "url": f"/t/{token}"},
+    }
+
+
+def tracking_token(secret: str, order_id: str) -> str:
+    """The unguessable token of an order's page: 192 bits of HMAC-SHA256 over its id, so that it need not be stored."""
+    return hmac.new(secret.encode(), order_id.encode(), sha256).hexdigest()[: TRACKING_BYTES * 2]

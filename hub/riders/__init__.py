@@ -1,0 +1,1 @@
+"""Riders: their shifts and where they are."""

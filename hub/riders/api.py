@@ -1,0 +1,101 @@
+"""The HTTP routes of riders, their shifts, and positions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from db import riders
+from db.scope import reach_values
+from hub.domain.delivery import SHIFT
+from hub.domain.errors import Unprocessable
+from hub.domain.geo import is_on_globe
+from hub.domain.roles import Permission
+from hub.gateway.answers import seen_by
+from hub.gateway.endpoint import Call, Endpoints, NoBody
+from hub.gateway.moves import carry_out, decode
+
+ENDPOINTS = Endpoints("riders")
+MOST_POINTS = 100
+
+
+class Start(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the rider is, and until when the shift lasts; both optional."""
+
+    lat: float | None = None
+    lon: float | None = None
+    ends_at: datetime | None = None
+
+
+class Point(msgspec.Struct, forbid_unknown_fields=True):
+    """One reading of the rider's device; see PROTOCOL's `position`."""
+
+    seq: int
+    at: datetime
+    lat: float
+    lon: float
+    accuracy_metres: float | None = None
+    heading: float | None = None
+    speed: float | None = None
+
+
+class Positions(msgspec.Struct, forbid_unknown_fields=True):
+    """A batch of readings."""
+
+    points: list[Point]
+
+
+@ENDPOINTS.route("GET", "/riders", summary="List riders", permission=Permission.RIDER_READ)
+async def list_riders(call: Call) -> Any:
+    """`{riders}`."""
+    async with call.house.database.connection() as connection:
+        rows = await riders.RIDER_LIST.rows(connection, **reach_values(call.reach), region=call.query.get("region"))
+    return {"riders": [seen_by(call.principal, "rider", decode(row[0])) for row in rows]}
+
+
+def _add_move(move: str, body: type[msgspec.Struct]) -> None:
+    @ENDPOINTS.route(
+        "POST",
+        f"/riders/<rider_id:uuid>/shift/{move}",
+        summary=f"{move.capitalize()} a shift",
+        permission=Permission.SHIFT_CHANGE,
+        body=body,
+    )
+    async def make_move(call: Call) -> Any:
+        values: dict[str, Any] = {}
+        if isinstance(call.body, Start):
+            if (call.body.lat is None) != (call.body.lon is None) or (
+                call.body.lat is not None
+                and call.body.lon is not None
+                and not is_on_globe(call.body.lat, call.body.lon)
+            ):
+                raise Unprocessable(
+                    "`lat` and `lon` must name a place on the globe, together", code="body.invalid", path="$.lat"
+                )
+            values = {"lat": call.body.lat, "lon": call.body.lon, "ends_at": call.body.ends_at}
+        row = await carry_out(
+            call, riders.MOVES[move], entity="rider", move=move, machine=SHIFT, present=riders.RIDER_ROW, **values
+        )
+        return {"rider": seen_by(call.principal, "rider", row)}
+
+
+for name, kind in (("start", Start), ("break", NoBody), ("end", NoBody)):
+    _add_move(name, kind)
+
+
+@ENDPOINTS.route(
+    "POST",
+    "/positions",
+    summary="Send positions",
+    permission=Permission.POSITION_SEND,
+    body=Positions,
+    is_keyed=False,
+    rate_class="position",
+)
+async def send_positions(call: Call) -> Any:
+    """`{accepted, rejected: [{seq, code}]}`."""
+    if len(call.body.points) > MOST_POINTS:
+        raise Unprocessable(f"at most {MOST_POINTS} points at once", code="body.invalid", path="$.points")
+    return await call.house.take_positions(call.who.person_id, call.body.points)
