@@ -6,22 +6,34 @@ imported inside the commands, so that `hotpass --help` answers at once.
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hub.arguments import (
+    USAGE,
+    Data,
+    For,
+    Json,
+    Plain,
+    Port,
+    Seed,
+    Speed,
+    duration,
+    fail,
+    find_servers,
+    needed_database,
+    read_settings,
+    say,
+)
 
 if TYPE_CHECKING:
     from hub.demo.day import Day
     from hub.settings import Settings
-
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
-SECONDS_OF = {"": 1, "s": 1, "m": 60, "h": 3600}
-USAGE = 2
 
 app = typer.Typer(
     name="hotpass",
@@ -36,15 +48,6 @@ app.add_typer(users, name="users")
 bench = typer.Typer(no_args_is_help=True, help="Figures of this machine: real processes, independent clients.")
 app.add_typer(bench, name="bench")
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object on standard output; progress goes to standard error.")
-]
-Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data directory of the embedded engines.")]
-Plain = Annotated[bool, typer.Option("--plain", help="No colours, no line that rewrites itself.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="This port; 0 takes any free one.")]
-Speed = Annotated[float, typer.Option(min=0.1, max=3600, help="Product seconds in a real second.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same city and the same chances.")]
-
 
 class Kind(StrEnum):
     """What a process can be."""
@@ -54,19 +57,6 @@ class Kind(StrEnum):
     SEQUENCER = "sequencer"
     DISPATCHER = "dispatcher"
     JOBS = "jobs"
-
-
-def duration(text: str) -> float:
-    """Seconds of `90`, `60s`, `5m` or `1.5h`."""
-    found = DURATION.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a duration; write 60s, 5m or 1h")
-    return float(found[1]) * SECONDS_OF[found[2]]
-
-
-For = Annotated[
-    float | None, typer.Option("--for", parser=duration, metavar="T", help="Stop by itself after T: 60s, 5m, 1h.")
-]
 
 
 @app.command()
@@ -107,7 +97,7 @@ def replay(
     try:
         day: Day = load_day(path)
     except RecordingError as error:
-        _fail(str(error), json=json)
+        fail(str(error), json=json)
     _demonstrate({"day": day, "speed": speed, "for_seconds": for_, "seed": seed}, data, plain=plain, json=json)
 
 
@@ -116,7 +106,7 @@ def _demonstrate(wish: dict[str, Any], data: Path | None, *, plain: bool, json: 
     from hub.embedded.readout import Readout
 
     readout = Readout(plain=plain, json=json)
-    result = demonstrate(Wish(directory=data or _settings().data_directory, **wish), readout)
+    result = demonstrate(Wish(directory=data or read_settings().data_directory, **wish), readout)
     readout.result(result)
     raise typer.Exit(0 if result["is_well"] else 1)
 
@@ -145,7 +135,7 @@ def serve(kind: Kind, json: Json = False) -> None:
     """Run one process against the servers of HOTPASS_DATABASE_URL and HOTPASS_REDIS_URL, until SIGTERM or Ctrl-C."""
     from hub.embedded.readiness import announce
 
-    settings = _settings()
+    settings = read_settings()
     if json:
         settings = settings.model_copy(update={"log_format": "json"})
     told = partial(announce, settings.ready_socket)
@@ -169,7 +159,7 @@ def _serve_ui(settings: Settings, told: Any) -> None:
     from ui.app import serve as serve_ui
 
     if settings.ui_storage_secret is None:
-        _fail("HOTPASS_UI_STORAGE_SECRET is not set; make one with: openssl rand -base64 48", json=False)
+        fail("HOTPASS_UI_STORAGE_SECRET is not set; make one with: openssl rand -base64 48", json=False)
     screens.on_startup(told)
     serve_ui(
         host=settings.ui_host,
@@ -186,8 +176,8 @@ def migrate(json: Json = False, data: Data = None) -> None:
     from db.migrate import migrate as to_newest
     from db.migrate import newest_revision
 
-    to_newest(_database_url(_settings(), data, json=json))
-    _say(
+    to_newest(needed_database(read_settings(), data, json=json))
+    say(
         {"revision": newest_revision(), "is_well": True},
         f"The schema is at {newest_revision()}, the newest.",
         json=json,
@@ -202,8 +192,8 @@ def doctor(json: Json = False, data: Data = None) -> None:
 
     from hub.observability.doctor import examine
 
-    settings = _settings()
-    database_url, redis_url = _urls(settings, data)
+    settings = read_settings()
+    database_url, redis_url = find_servers(settings, data)
     ports = {"Hub": settings.hub_port, "UI": settings.ui_port}
     directory = data or settings.data_directory
     findings = asyncio.run(
@@ -213,42 +203,64 @@ def doctor(json: Json = False, data: Data = None) -> None:
     lines = [
         f"{row.verdict:<5} {row.subject:<9} {row.found}{'  → ' if row.action else ''}{row.action}" for row in findings
     ]
-    _say({"findings": [asdict(row) for row in findings], "is_well": is_well}, "\n".join(lines), json=json)
+    say({"findings": [asdict(row) for row in findings], "is_well": is_well}, "\n".join(lines), json=json)
     raise typer.Exit(0 if is_well else 1)
 
 
-def _settings() -> Settings:
-    from hub.settings import Settings
+@app.command()
+def verify(json: Json = False, data: Data = None) -> None:
+    """Recompute from the rows of the database what must hold over all of them."""
+    import asyncio
 
-    return Settings()
+    from db.invariants import verify as recompute
 
-
-def _urls(settings: Settings, data: Path | None) -> tuple[str | None, str | None]:
-    """The direct DSN and the Redis URL: those of the settings, else of the demo that runs in the data directory."""
-    from hub.embedded.engines import running_urls
-
-    database = settings.database_direct_url or settings.database_url
-    if database is None or data is not None:
-        return running_urls(data or settings.data_directory) or (None, None)
-    return database.get_secret_value(), settings.redis_url.get_secret_value() if settings.redis_url else None
+    found = asyncio.run(recompute(needed_database(read_settings(), data, json=json)))
+    is_well = all(row["holds"] for row in found.values())
+    lines = [f"{'ok  ' if row['holds'] else 'FAIL'} {row['fact']}{_shown(row['places'])}" for row in found.values()]
+    say({"invariants": found, "is_well": is_well}, "\n".join(lines), json=json)
+    raise typer.Exit(0 if is_well else 1)
 
 
-def _database_url(settings: Settings, data: Path | None, *, json: bool) -> str:
-    url, _ = _urls(settings, data)
-    if url is None:
-        _fail("No database: set HOTPASS_DATABASE_URL, or give --data DIR of a running `hotpass demo`.", json=json)
-    return url
+def _shown(places: list[str]) -> str:
+    return "".join(f"\n       {place}" for place in places)
 
 
-def _say(result: dict[str, Any], text: str, *, json: bool) -> None:
-    import orjson
+@users.command()
+def add(
+    name: Annotated[str, typer.Option(help="The person's name.")],
+    role: Annotated[str, typer.Option(help="customer, cook, expediter, rider, manager, dispatcher, administrator, …")],
+    scope: Annotated[str, typer.Option(help="*, region:NAME, kitchen:ID or own.")],
+    locale: Annotated[str, typer.Option(help="A language such as en.")] = "en",
+    json: Json = False,
+    data: Data = None,
+) -> None:
+    """Add a person with a role within a scope."""
+    import asyncio
 
-    typer.echo(orjson.dumps(result, default=str) if json else text)
+    import asyncpg
 
+    from db.connection import connect
+    from db.context import context
+    from db.people import enrol
+    from hub.domain.roles import Role
 
-def _fail(message: str, *, json: bool, code: int = 1) -> NoReturn:
-    _say({"is_well": False, "error": message}, "", json=True) if json else typer.echo(message, err=True)
-    raise typer.Exit(code)
+    if role not in tuple(Role):
+        fail(f"{role!r} is not a role; use one of: {', '.join(Role)}", json=json, code=USAGE)
+    url = needed_database(read_settings(), data, json=json)
+    said = context(actor="command line")
+
+    async def add_to(url: str) -> str:
+        connection = await connect(url, application="hotpass users")
+        try:
+            return await enrol(connection, name=name, locale=locale, role=role, scope=scope, context=said)
+        finally:
+            await connection.close()
+
+    try:
+        person_id = asyncio.run(add_to(url))
+    except asyncpg.CheckViolationError:
+        fail(f"{scope!r} is not a scope; write *, region:NAME, kitchen:ID or own", json=json, code=USAGE)
+    say({"person_id": person_id, "is_well": True}, f"Added {name}, {role} within {scope}: {person_id}", json=json)
 
 
 def main() -> None:
@@ -268,7 +280,7 @@ def main() -> None:
     except KeyboardInterrupt:
         message = "Stopped."
     if "--json" in sys.argv:
-        _say({"is_well": False, "error": message}, "", json=True)
+        say({"is_well": False, "error": message}, "", json=True)
     else:
         typer.echo(message, err=True)
     raise SystemExit(1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from hub.cli import duration
+from hub.arguments import duration
 from hub.embedded.engines import Engines
 
 
