@@ -1,0 +1,4 @@
+"""The live elements: each shows one thing and keeps its own socket to the hub; one .py and one .js each.
+
+The Python side only hands over addresses and ids. What an element draws comes from `static/live.js`.
+"""

@@ -1,0 +1,322 @@
+/* The kitchen board: head, tickets by page, the all-day list; what a tap, a key and a new ticket do. */
+
+import { button, make, oncePerFrame, openDialog, patchList, setAttribute, setShown, setText } from "/static/dom.js";
+import { Commands } from "/static/commands.js";
+import { KitchenActions } from "/static/kitchen_actions.js";
+import { allDay, countOrders, tickets } from "/static/kitchen_rules.js";
+import { showDishes, showRecall } from "/static/kitchen_panels.js";
+import { Live } from "/static/live.js";
+import { handleKeys } from "/static/keys.js";
+import { rememberGrants, rememberedGrants, rightsIn } from "/static/rights.js";
+import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
+import { read, socketCredentials } from "/static/session.js";
+import { Sounds } from "/static/sound.js";
+import { createTicket, tickTicket, updateTicket } from "/static/ticket.js";
+import { Toasts } from "/static/toast.js";
+
+const TICK_MILLISECONDS = 500;
+const TICKET_WIDTH = 236;
+const TICKET_HEIGHT = 330;
+
+export default {
+  template: "<div></div>",
+  props: { hubUrl: String, kitchenId: String, station: String, mode: String },
+  mounted() {
+    this.board = new Board(this.$el, this.$props);
+  },
+  unmounted() {
+    this.board.close();
+  },
+};
+
+class Board {
+  constructor(root, { hubUrl, kitchenId, station, mode }) {
+    Object.assign(this, { root, hubUrl, kitchenId, mode, stationCode: station });
+    this.topic = `kitchen:${kitchenId}`;
+    this.rights = { mode, may: () => false };
+    this.recalled = new Set();
+    this.page = 0;
+    this.selected = null;
+    this.toasts = new Toasts();
+    this.sounds = new Sounds();
+    this.#build();
+    this.draw = oncePerFrame(() => this.#draw());
+    this.commands = new Commands({ hubUrl, name: "kitchen", onQueue: (count) => this.bar.showQueue(count), onLate: (result) => this.toasts.refused(result) });
+    this.actions = new KitchenActions({ commands: this.commands, toasts: this.toasts, rights: () => this.rights, draw: this.draw });
+    this.root.addEventListener("pointerdown", () => this.#enableSound());
+    this.live = new Live({
+      hubUrl,
+      topics: [this.topic],
+      auth: socketCredentials,
+      onRows: this.draw,
+      onChange: (change) => this.#changed(change),
+      onState: (state) => this.#linked(state),
+    });
+    this.fold = this.live.fold(this.topic);
+    this.ticking = setInterval(() => this.#tick(), TICK_MILLISECONDS);
+    this.stopKeys = handleKeys(this.#keys());
+    this.sizes = new ResizeObserver(this.draw);
+    this.sizes.observe(this.parts.tickets);
+    this.#haveRights(rememberedGrants(), "remembered");
+    this.#learnRights();
+  }
+
+  close() {
+    clearInterval(this.ticking);
+    this.sizes.disconnect();
+    this.stopKeys();
+    this.live.close();
+  }
+
+  /** The ticket that keys act on. */
+  select(orderId) {
+    if (this.selected === orderId) return;
+    this.selected = orderId;
+    this.draw();
+  }
+
+  #build() {
+    this.bar = startBoard(this.root);
+    const parts = {
+      name: make("h1.board-name"),
+      station: make("select.button", { "aria-label": "Station", on: { change: () => this.#goToStation(parts.station.value) } }),
+      counts: make("p.board-counts"),
+      sound: button("", () => this.#soundTapped()),
+      dishes: button("86", () => showDishes(this)),
+      recall: button("Recall", () => showRecall(this)),
+      allDay: button("All-day", () => this.#toggleAllDay()),
+      help: button("?", () => this.#showKeys(), { "aria-label": "Keys" }),
+      tickets: make("section.tickets", { "aria-label": "Tickets" }),
+      empty: make("p.empty"),
+      pages: make("nav.pages", { "aria-label": "Pages" }),
+      more: make("span.pages-text"),
+      side: make("aside.all-day", { "aria-label": "All-day counts" }),
+      totals: make("ul.totals"),
+      spoken: make("div.visually-hidden", { role: "alert" }),
+    };
+    const turn = (step) => button(step < 0 ? "◀" : "▶", () => this.#turn(step), { "aria-label": step < 0 ? "Page before" : "Next page" });
+    parts.pages.append(turn(-1), parts.more, turn(1));
+    parts.side.append(make("h2", {}, "All-day"), parts.totals);
+    const tools = [parts.sound, parts.dishes, parts.allDay, parts.recall, parts.help];
+    const head = make("header.board-head", {}, parts.name, parts.station, parts.counts, this.bar.node, ...tools);
+    const main = make("main.board-main", {}, parts.tickets, parts.empty, parts.side);
+    this.root.classList.add("board", "kitchen-board");
+    this.root.append(head, main, parts.pages, this.toasts.node, parts.spoken);
+    this.parts = parts;
+    setShown(parts.side, this.mode !== "expediter");
+  }
+
+  #draw() {
+    const { parts, fold } = this;
+    const kitchen = fold.row("kitchen", this.kitchenId);
+    const stations = fold.rows("station").sort((one, other) => one.position - other.position);
+    this.bar.zone = kitchen?.time_zone;
+    setText(parts.name, kitchen ? `${kitchen.code} ${kitchen.name}` : "Kitchen");
+    this.stationId = stations.find((station) => station.code === this.stationCode)?.id ?? null;
+    this.#drawStations(stations);
+    this.shown = tickets(fold, { stationId: this.stationId, mode: this.mode, struck: this.actions.struck });
+    const size = this.#pageSize();
+    this.page = Math.max(0, Math.min(this.page, Math.ceil(this.shown.length / size) - 1));
+    const first = this.page * size;
+    const onPage = this.shown.slice(first, first + size);
+    onPage.forEach((ticket, index) => Object.assign(ticket, { number: index + 1, tags: this.#tags(ticket) }));
+    patchList(parts.tickets, onPage, {
+      key: ({ order }) => order.id,
+      create: () => createTicket(this),
+      update: (card, ticket) => updateTicket(card, ticket, this),
+      stamp: (ticket) => this.#stamp(ticket),
+    });
+    patchList(parts.totals, allDay(fold, this.stationId), {
+      key: ({ name }) => name,
+      create: () => make("li", {}, make("b"), make("span")),
+      update: (node, { name, quantity }) => {
+        setText(node.firstChild, quantity);
+        setText(node.lastChild, name);
+      },
+    });
+    this.#drawEmpty();
+    this.#tick();
+    setText(parts.more, this.#pageText(size));
+    setShown(parts.pages, this.shown.length > size);
+    setText(parts.dishes, this.#dishesText());
+    this.panel?.();
+  }
+
+  #stamp({ order, lines, delivery, number, tags, others, isStruck }) {
+    const marks = lines.map((line) => `${line.version}${this.actions.stateOf(line)}`);
+    const isBusy = this.actions.isBusy(order);
+    const isSelected = this.selected === order.id;
+    return [order.version, delivery?.version, number, tags, others, isStruck, isBusy, isSelected, this.rightsStamp, ...marks].join();
+  }
+
+  #tags({ order, isStruck }) {
+    const tags = [];
+    if (isStruck) tags.push(order.status.replaceAll("_", " ").toUpperCase());
+    if (order.status === "placed") tags.push("NEW");
+    if (order.is_rush) tags.push("RUSH");
+    if (this.recalled.has(order.id)) tags.push("RECALLED");
+    return tags;
+  }
+
+  #drawStations(stations) {
+    const choices = [...(this.mode === "expediter" ? [] : [["", "All stations"]]), ...stations.map(({ code, name }) => [code, name]), ["@pass", "Pass"]];
+    patchList(this.parts.station, choices, {
+      key: ([code]) => code,
+      create: ([code]) => make("option", { value: code }),
+      update: (node, [, name]) => setText(node, name),
+    });
+    const wanted = this.mode === "expediter" ? "@pass" : this.stationId === null ? "" : this.stationCode;
+    if (this.parts.station.value !== wanted) this.parts.station.value = wanted;
+  }
+
+  #drawEmpty() {
+    const isEmpty = this.shown.length === 0;
+    const text = this.fold.isKnown ? "Nothing to cook. New tickets appear here by themselves." : "Loading the tickets…";
+    setText(this.parts.empty, { forbidden: "You may not see this kitchen.", revoked: "Your right to see this kitchen has ended." }[this.live.ended] ?? text);
+    setShown(this.parts.empty, isEmpty);
+    setShown(this.parts.tickets, !isEmpty);
+  }
+
+  #tick() {
+    let late = 0;
+    for (const card of this.parts.tickets.children) {
+      setAttribute(card, "data-selected", card.ticket.order.id === this.selected);
+      if (tickTicket(card, this.live.clock) === "late") late += 1;
+    }
+    const { fresh, cooking, ready } = countOrders(this.fold);
+    setText(this.parts.counts, `New ${fresh} · Cooking ${cooking} · Ready ${ready}${late ? ` · ■ ${late} late` : ""}`);
+    setText(this.parts.sound, this.sounds.isMuted ? "♪ Muted" : this.sounds.isBlocked ? "♪ Tap to enable" : "♪ On");
+    if (late > (this.lateBefore ?? late)) this.sounds.play("late");
+    this.lateBefore = late;
+  }
+
+  #changed({ entity, id, op, event, row }) {
+    if (entity !== "order") return;
+    if (event === "order.recalled") this.recalled.add(id);
+    const isNew = event === (this.mode === "expediter" ? "order.placed" : "order.accepted");
+    if (isNew) this.sounds.play("new");
+    if (isNew) setText(this.parts.spoken, `New ticket ${row?.code ?? ""}`);
+    const isOnScreen = [...this.parts.tickets.children].some((card) => card.ticket.order.id === id);
+    if (event === "order.cancelled" && isOnScreen && op === "put") {
+      this.actions.struck.add(id);
+      this.sounds.play("cancelled");
+    }
+    if (op !== "put") this.actions.struck.delete(id);
+  }
+
+  #linked(state) {
+    this.bar.show(state);
+    leaveWhenSignedOut(state);
+  }
+
+  async #learnRights() {
+    try {
+      const { grants } = await read(this.hubUrl, "/v1/me");
+      rememberGrants(grants);
+      this.#haveRights(grants, "told");
+    } catch {
+      if (!this.live.isClosed) setTimeout(() => this.#learnRights(), 2000);
+    }
+  }
+
+  #haveRights(grants, stamp) {
+    this.rights = { mode: this.mode, may: rightsIn(grants, () => this.fold.row("kitchen", this.kitchenId)) };
+    this.rightsStamp = stamp;
+    this.draw();
+  }
+
+  #pageSize() {
+    const { clientWidth, clientHeight } = this.parts.tickets.hidden ? this.parts.tickets.parentElement : this.parts.tickets;
+    const columns = Math.max(1, Math.floor((clientWidth + 12) / (TICKET_WIDTH + 12)));
+    const rows = Math.max(1, Math.floor((clientHeight + 12) / (TICKET_HEIGHT + 12)));
+    this.parts.tickets.style.setProperty("--columns", columns);
+    this.parts.tickets.style.setProperty("--rows", rows);
+    this.columns = columns;
+    return columns * rows;
+  }
+
+  #pageText(size) {
+    const after = Math.max(0, this.shown.length - (this.page + 1) * size);
+    return `page ${this.page + 1}/${Math.ceil(this.shown.length / size)}${after ? ` · +${after} more` : ""}`;
+  }
+
+  #dishesText() {
+    const gone = this.fold.rows("item").filter((item) => !item.is_available).length;
+    return gone ? `86: ${gone}` : "86";
+  }
+
+  #turn(step) {
+    this.page += step;
+    this.draw();
+  }
+
+  #toggleAllDay() {
+    setShown(this.parts.side, this.parts.side.hidden);
+    this.draw();
+  }
+
+  #goToStation(code) {
+    this.mode = code === "@pass" ? "expediter" : "station";
+    this.stationCode = code === "@pass" ? "" : code;
+    this.rights = { ...this.rights, mode: this.mode };
+    this.rightsStamp = `${this.mode}${code}`;
+    const query = new URLSearchParams({ mode: this.mode, ...(this.stationCode && { station: this.stationCode }) });
+    history.replaceState(null, "", `${location.pathname}?${query}`);
+    this.draw();
+  }
+
+  #enableSound() {
+    if (this.sounds.isBlocked) this.sounds.enable();
+  }
+
+  async #soundTapped() {
+    if (this.sounds.isBlocked) {
+      await this.sounds.enable();
+      this.sounds.play("new");
+    } else this.sounds.toggleMute();
+    this.#tick();
+  }
+
+  #selectedTicket() {
+    return this.shown?.find(({ order }) => order.id === this.selected) ?? null;
+  }
+
+  #focusCard(step) {
+    const cards = [...this.parts.tickets.children];
+    const at = cards.findIndex((card) => card.ticket.order.id === this.selected);
+    cards[Math.max(0, Math.min(cards.length - 1, at < 0 ? 0 : at + step))]?.focus();
+  }
+
+  #nextStation() {
+    const choices = [...this.parts.station.options].map((option) => option.value);
+    this.#goToStation(choices[(choices.indexOf(this.parts.station.value) + 1) % choices.length]);
+  }
+
+  #keys() {
+    const digits = [..."1234567890"].map((digit, index) => [digit, null, () => this.parts.tickets.children[index]?.focus()]);
+    return [
+      ["1–0", "select a ticket", null],
+      ...digits,
+      ["Enter", "bump the selected ticket", () => this.actions.bump(this.#selectedTicket())],
+      ["u", "undo", () => this.toasts.actLatest()],
+      ["r", "recall", () => showRecall(this)],
+      ["a", "all-day counts", () => this.#toggleAllDay()],
+      ["p", "rush the selected ticket", () => this.actions.rush(this.#selectedTicket())],
+      ["ArrowRight", "next ticket", () => this.#focusCard(1)],
+      ["ArrowLeft", "ticket before", () => this.#focusCard(-1)],
+      ["ArrowDown", "ticket below", () => this.#focusCard(this.columns)],
+      ["ArrowUp", "ticket above", () => this.#focusCard(-this.columns)],
+      ["PageDown", "next page", () => this.#turn(1)],
+      ["PageUp", "page before", () => this.#turn(-1)],
+      ["s", "next station", () => this.#nextStation()],
+      ["m", "mute", () => this.#soundTapped()],
+      ["?", "these keys", () => this.#showKeys()],
+    ];
+  }
+
+  #showKeys() {
+    const { body } = openDialog("Keys", { host: this.root });
+    const rows = this.#keys().filter(([, what]) => what !== null);
+    body.append(make("dl.keys", {}, ...rows.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
+  }
+}
