@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import socketio  # type: ignore[import-untyped]
+import socketio
 from sanic import Request, Sanic
 
 from hub.realtime import answers, flood, frames, packets

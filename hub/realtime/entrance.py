@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
 
-import engineio  # type: ignore[import-untyped]
+import engineio
 import orjson
 from sanic import HTTPResponse, Request, Sanic
 

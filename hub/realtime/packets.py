@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 import orjson
-import socketio  # type: ignore[import-untyped]
+import socketio
 
 from hub.realtime.frames import POLICY, PROTOCOL_ERROR, UNACCEPTABLE, FrameError
 

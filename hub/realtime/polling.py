@@ -18,6 +18,8 @@ from hub.realtime.transport import ANSWER_FACTOR, Carrier, Connection
 
 SEPARATOR = "\x1e"
 MOST_PACKETS = 64
+# python-engineio's client refuses a payload of more.
+MOST_PACKETS_A_POLL = 16
 PROBE, PROBED, UPGRADE_PACKET = "2probe", b"3probe", "5"
 
 
@@ -112,11 +114,12 @@ class PollingConnection:
                 raise
             finally:
                 self._poll = None
-        return SEPARATOR.encode().join(self._take()) or NOOP_PACKET
+        return SEPARATOR.encode().join(self._take(MOST_PACKETS_A_POLL)) or NOOP_PACKET
 
-    def _take(self) -> list[bytes]:
-        packets, self._packets, self._queued_bytes = self._packets, [], 0
-        if self._is_slow:
+    def _take(self, most: int) -> list[bytes]:
+        packets, self._packets = self._packets[:most], self._packets[most:]
+        self._queued_bytes -= sum(map(len, packets))
+        if self._is_slow and not self._packets:
             self._is_slow = False
             self._session.carrier_drained()
         return packets
@@ -144,7 +147,7 @@ class PollingConnection:
 
     def upgrade(self, socket: Connection) -> None:
         """Hands what is queued, and everything to come, to the WebSocket."""
-        packets = self._take()
+        packets = self._take(len(self._packets))
         self._socket = socket
         for packet in packets:
             socket.answer(packet)

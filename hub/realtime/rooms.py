@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
 
-import socketio  # type: ignore[import-untyped]
+import socketio
 
 from hub.realtime import frames, packets
 from hub.realtime.session import Session
@@ -55,6 +55,12 @@ class Member:
         held, self.held = self.held, None
         for frame in held or ():
             self.session.carrier.write(frame)
+
+    def expect_answer(self, callback: Callable[..., Any]) -> int:
+        """The number under which the client's acknowledgement will call back."""
+        self.last_number += 1
+        self.callbacks = {**(self.callbacks or {}), self.last_number: callback}
+        return self.last_number
 
 
 class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no types
@@ -201,19 +207,9 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
             if member.sid in skipped:
                 continue
             if callback is not None:
-                packet.id = self._generate_ack_id(member.sid, callback, namespace)
+                packet.id = member.expect_answer(callback)
                 frame = frames.text_frame(b"4" + packet.encoded())
             member.write(frame)
-
-    def _generate_ack_id(self, sid: str, callback: Callable[..., Any], namespace: str = "/") -> int:
-        member = self.member(sid, namespace)
-        if member is None:
-            raise ValueError("sid is not connected to requested namespace")
-        member.last_number += 1
-        if member.callbacks is None:
-            member.callbacks = {}
-        member.callbacks[member.last_number] = callback
-        return member.last_number
 
     async def acknowledged(self, member: Member, number: int, arguments: list[Any]) -> None:
         """Calls whoever waits for an acknowledgement; one that nobody asked for is ignored."""

@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         self._bound_bytes = wire.buffer_bytes
         self._allowance = 0
         self._is_slow = False
-        transport.set_write_buffer_limits(high=wire.buffer_bytes, low=wire.buffer_bytes // 4)
+        transport.set_write_buffer_limits(high=wire.buffer_bytes)
         wire.connections.add(self)
 
     @property
@@ -110,11 +110,14 @@ class Connection(asyncio.Protocol):
         return True
 
     def _allows(self, transport: asyncio.Transport, frame: bytes) -> bool:
-        """Whether only answers, which do not count, lifted the queue over the bound; else tells the owner."""
-        if transport.get_write_buffer_size() + len(frame) <= self._bound_bytes + self._allowance:
+        """Whether a frame beyond the bound may go: onto an empty queue, or where only answers lifted the queue."""
+        queued_bytes = transport.get_write_buffer_size()
+        if not queued_bytes or queued_bytes + len(frame) <= self._bound_bytes + self._allowance:
             return True
         if not self._is_slow and self._owner is not None:
             self._is_slow = True
+            # From now on the transport reports when its queue is empty.
+            transport.set_write_buffer_limits(high=0)
             self._owner.carrier_slow()
         return False
 
@@ -169,8 +172,11 @@ class Connection(asyncio.Protocol):
                 if self._transport.is_closing():
                     return
         except FrameError as error:
+            # What follows a breach has no frames to find the peer's goodbye in: ours, and the end of our side, must do.
             self._reader = None
             self.close(error.code, error.reason, told="transport error")
+            if self._transport.can_write_eof() and not self._transport.is_closing():
+                self._transport.write_eof()
 
     def _message(self, opcode: int, payload: bytes) -> None:
         if opcode == frames.TEXT:
@@ -193,10 +199,11 @@ class Connection(asyncio.Protocol):
         return False
 
     def resume_writing(self) -> None:
-        """The transport has drained below the low mark."""
+        """The transport has drained: a slow client's to the last byte, another's below the low mark."""
         self._allowance = 0
         if self._is_slow:
             self._is_slow = False
+            self._transport.set_write_buffer_limits(high=self._bound_bytes)
             if self._owner is not None:
                 self._owner.carrier_drained()
 

@@ -1,0 +1,218 @@
+"""The socket server as python clients see it: order, answers, rooms, refusals, limits, goodbyes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+import socketio
+
+
+@pytest.fixture(scope="module")
+def hub(hubs):
+    return hubs(allow_polling=True, namespaces=("/", "/custom"), buffer_bytes=64 * 1024)
+
+
+@pytest.fixture
+async def client(hub) -> AsyncIterator[Callable[..., Any]]:
+    """Opens python-socketio clients: `await client(auth={...})`; each has its own HTTP session."""
+    opened: list[tuple[socketio.AsyncClient, aiohttp.ClientSession]] = []
+
+    async def connect(**options: Any) -> socketio.AsyncClient:
+        http = aiohttp.ClientSession()
+        made = socketio.AsyncClient(http_session=http, reconnection=False)
+        opened.append((made, http))
+        await made.connect(hub.url, **{"transports": ["websocket"], **options})
+        return made
+
+    yield connect
+    for made, http in opened:
+        await made.disconnect()
+        await http.close()
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
+async def test_events_are_answered_in_the_order_sent(hub, client, transports):
+    caller = await client(transports=transports)
+    before = len((await hub.state())["worked"])
+    answers = await asyncio.gather(*(caller.call("work", number) for number in range(20)))
+    assert answers == list(range(20))
+    assert (await hub.state())["worked"][before:] == list(range(20))
+
+
+async def test_a_refused_client_learns_why(client):
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client(auth={"token": "refuse"})
+
+
+async def test_a_refusal_has_message_and_data(hub, raw):
+    opened = await raw(hub)
+    await opened.receive()
+    opened.send('40{"token":"refuse"}')
+    assert await opened.receive() == '44{"message":"not you","data":{"code":"auth.refused"}}'
+    opened.send("40")
+    assert (await opened.receive()).startswith("40{")
+
+
+async def test_a_failing_connect_handler_refuses_and_forgets(hub, raw):
+    opened = await raw(hub)
+    await opened.receive()
+    opened.send('40{"token":"explode"}')
+    assert await opened.receive() == '44{"message":"Internal error","data":{"code":"internal"}}'
+    assert (await hub.state())["participants"] == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments", "code"),
+    [
+        ("fail", (), "internal"),
+        ("nothing", (1,), "bad_request"),
+        ("work", (), "bad_request"),
+        ("work", (1, 2), "bad_request"),
+    ],
+)
+async def test_every_event_has_an_answer(client, event, arguments, code):
+    caller = await client()
+    answer = await caller.call(event, arguments, timeout=5)
+    assert (answer["ok"], answer["error"]["code"]) == (False, code)
+    assert await caller.call("work", 1) == 1
+
+
+async def test_rooms_are_told_and_left(hub, client):
+    first, second = await client(), await client()
+    told: asyncio.Queue[Any] = asyncio.Queue()
+    second.on("told", told.put)
+    assert await second.call("room", ("enter", "kitchen:1")) == sorted([second.get_sid(), "kitchen:1"])
+    await first.call("room", ("tell", "kitchen:1"))
+    assert await asyncio.wait_for(told.get(), 5) == {"room": "kitchen:1"}
+    await second.call("room", ("leave", "kitchen:1"))
+    await first.call("room", ("tell", "kitchen:1"))
+    await first.call("room", ("tell", second.get_sid()))
+    assert await asyncio.wait_for(told.get(), 5) == {"room": second.get_sid()}
+    await second.call("room", ("enter", "kitchen:2"))
+    await second.disconnect()
+    await hub.until(lambda state: state["rooms"] == 0)
+
+
+async def test_a_client_may_be_in_two_namespaces(hub, client):
+    both = await client(namespaces=["/", "/custom"])
+    assert await both.call("message-with-ack", (1, 2), namespace="/custom") == (1, 2)
+    assert await both.call("message-with-ack", (3, 4)) == (3, 4)
+
+
+async def test_the_server_asks_back_and_is_answered_once(hub, joined):
+    opened = await joined(hub)
+    opened.send('42["ask-back","how?"]')
+    question = await opened.receive_event()
+    assert question == '421["question","how?"]'
+    before = len((await hub.state())["worked"])
+    opened.send('431["well"]')
+    opened.send('431["well again"]')
+    opened.send('430["nobody asked"]')
+    opened.send('421["work",1]')
+    assert await opened.receive_event() == "431[1]"
+    assert (await hub.state())["worked"][before:] == ["well", 1]
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"), [("41", "client disconnect"), ("1", "client disconnect"), (None, "transport close")]
+)
+async def test_a_client_leaves_once_with_its_reason(hub, joined, last, reason):
+    before = len((await hub.until(lambda state: state["participants"] == 0))["left"])
+    opened = await joined(hub)
+    if last:
+        opened.send(last)
+    opened.writer.write_eof()
+    state = await hub.until(lambda state: state["participants"] == 0)
+    assert state["left"][before:] == [["/", reason, "127.0.0.1"]]
+
+
+async def test_what_was_sent_before_the_end_is_still_handled(hub, joined):
+    before = len((await hub.state())["worked"])
+    opened = await joined(hub)
+    for number in range(10):
+        opened.send(f'42["work",{number}]')
+    opened.writer.write_eof()
+    state = await hub.until(lambda state: state["sessions"] == 0 and len(state["worked"]) >= before + 10)
+    assert state["worked"][before:] == list(range(10))
+
+
+async def test_a_kicked_client_is_told(hub, joined):
+    opened = await joined(hub)
+    opened.send('42["kick"]')
+    assert await opened.receive_event() == "41"
+    assert (await hub.state())["participants"] == 0
+
+
+async def test_a_closed_client_learns_code_and_reason(hub, joined):
+    opened = await joined(hub)
+    opened.send('42["close",4001,"token expired"]')
+    assert await opened.closed() == (4001, "token expired")
+
+
+async def test_the_address_comes_from_the_caller_given(hub, raw):
+    before = len((await hub.until(lambda state: state["participants"] == 0))["left"])
+    opened = await raw(hub, extra="X-Test-Address: 203.0.113.7\r\n")
+    await opened.receive()
+    opened.send("40")
+    await opened.receive()
+    opened.send("41")
+    state = await hub.until(lambda state: len(state["left"]) > before)
+    assert state["left"][-1] == ["/", "client disconnect", "203.0.113.7"]
+
+
+async def test_a_flood_is_refused_and_the_socket_stays(hub, joined):
+    opened = await joined(hub)
+    for number in range(1, 201):
+        opened.send(f'42{number}["message-with-ack",{number}]')
+    answers = [await opened.receive_event() for _ in range(200)]
+    refused = [answer for answer in answers if '"rate_limited"' in answer]
+    # One token went into joining; a few come back while the flood is read.
+    assert 150 <= len(refused) <= 165
+    assert '"retry_after":0.0' in refused[0]
+    assert len((await hub.state())["limited"]) >= len(refused)
+
+
+async def test_a_hundred_thousand_junk_events_are_dropped(hub, joined):
+    opened = await joined(hub)
+    junk = opened.frame(1, b'42["message","junk"]')
+    for _ in range(100):
+        opened.writer.write(junk * 1000)
+        await opened.writer.drain()
+    opened.writer.write(opened.frame(9, b"done"))
+    handled = 0
+    while (frame := await opened.receive_frame()) != (10, b"done"):
+        handled += frame[1].startswith(b'42["message-back"')
+    assert handled < 200
+    await hub.until(lambda state: state["sessions"] == 1)
+
+
+async def test_a_client_that_does_not_read_is_bounded_and_told(hub, joined, client):
+    slow, other = await joined(hub), await client()
+    slow.writer.transport.pause_reading()
+    slow.send('421["pour",20000,1000]')
+    state = await hub.until(lambda state: "poured" in state["worked"])
+    assert len(state["slow"]) == len(state["drained"]) + 1
+    assert await other.call("work", 1) == 1
+    slow.writer.transport.resume_reading()
+    answer = ""
+    while not answer.startswith("431["):
+        answer = await slow.receive_event()
+    taken = int(answer.split('"taken":')[1].split(",")[0])
+    most = int(answer.split('"most_queued_bytes":')[1].split("}")[0])
+    assert taken < 20000
+    assert most <= 64 * 1024
+    await hub.until(lambda state: state["slow"] == state["drained"])
+
+
+async def test_a_page_larger_than_the_bound_arrives_whole(hub, joined):
+    opened = await joined(hub)
+    opened.send('421["page",300000]')
+    answer = await opened.receive_event()
+    assert len(answer) == len("431[") + 300002 + 1
+    opened.send('422["pour",3,100]')
+    assert sum([(await opened.receive_event()).startswith('42["change"') for _ in range(3)]) == 3
+    assert '"taken":3' in await opened.receive_event()
