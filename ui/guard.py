@@ -22,7 +22,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
-    """The outermost ASGI layer. `ui_url` is this server as browsers see it, `hub_url` the hub that pages may talk to."""
+    """The outermost layer. `ui_url` is this server as browsers see it, `hub_url` the hub that pages may talk to."""
 
     def __init__(self, app: Application, *, ui_url: str, hub_url: str) -> None:
         self.app = app

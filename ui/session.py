@@ -11,12 +11,14 @@ The access token lives only in the page's memory; the page never sees the refres
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from aiohttp import ClientSession
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
@@ -27,6 +29,8 @@ COOKIE_SECONDS = 30 * 24 * 3600
 REPEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 4.0
 REQUEST_HEADER = "x-hotpass-request"
+STEPS = {"otp": "/v1/auth/otp", "verify": "/v1/auth/otp/verify", "password": "/v1/auth/password"}
+REFUSED = (400, 401, 403, 422)
 HOMES = ("/kitchen/", "/rider", "/operations/", "/home")
 
 
@@ -112,58 +116,66 @@ class Cookie:
 
 def session_routes(*, hub_url: str, cookie: Cookie) -> APIRouter:
     """The routes `/enter`, `/session/token`, `/session/end` and those of the login page."""
+    desk = Desk(hub_url=hub_url, cookie=cookie)
     router = APIRouter()
-    door = _Door(hub_url)
-    exchange = Exchange(door.refresh)
+    router.add_api_route("/enter", desk.enter, methods=["GET"], response_model=None)
+    router.add_api_route("/session/token", desk.token, methods=["POST"], response_model=None)
+    router.add_api_route("/session/end", desk.end, methods=["POST"], response_model=None)
+    router.add_api_route("/session/{step}", desk.sign_in, methods=["POST"], response_model=None)
+    return router
 
-    @router.get("/enter")
-    async def enter(link: str) -> Response:
+
+class Desk:
+    """What the session routes do. Each POST needs a header that a form of another site cannot send."""
+
+    def __init__(self, *, hub_url: str, cookie: Cookie) -> None:
+        self._door = _Door(hub_url)
+        self._exchange = Exchange(self._door.refresh)
+        self._cookie = cookie
+
+    async def enter(self, link: str) -> Response:
+        """Exchange a demo link and go to the role's home."""
         try:
-            answer = await door.post("/v1/auth/demo", {"link": link})
+            answer = await self._door.post("/v1/auth/demo", {"link": link})
         except (ApiError, Unreachable):
             return RedirectResponse("/login?told=link", status_code=303)
-        return _signed_in(RedirectResponse(_home(answer), status_code=303), answer, cookie)
+        return self._signed_in(RedirectResponse(_home(answer), status_code=303), answer)
 
-    @router.post("/session/token")
-    async def token(request: Request) -> Response:
-        refresh_token = cookie.read(request)
+    async def token(self, request: Request) -> Response:
+        """An access token for the page, and a fresh cookie."""
+        refresh_token = self._cookie.read(request)
         if refresh_token is None or REQUEST_HEADER not in request.headers:
             return JSONResponse({"code": "auth.required"}, status_code=401)
         try:
-            tokens = await exchange.tokens(refresh_token)
-        except ApiError as error:
-            if error.status not in (400, 401, 403, 422):
-                return JSONResponse({"code": "unavailable"}, status_code=503)
-            response: Response = JSONResponse({"code": error.code}, status_code=401)
-            cookie.forget(response)
-            return response
-        except Unreachable:
-            return JSONResponse({"code": "unavailable"}, status_code=503)
+            tokens = await self._exchange.tokens(refresh_token)
+        except (ApiError, Unreachable) as error:
+            return self._not_exchanged(error)
         left = max(0.0, tokens.expires_at - datetime.now(UTC).timestamp())
         response = JSONResponse({"access_token": tokens.access_token, "expires_in_seconds": left})
         response.headers["Cache-Control"] = "no-store"
-        cookie.keep(response, tokens.refresh_token)
+        self._cookie.keep(response, tokens.refresh_token)
         return response
 
-    @router.post("/session/end")
-    async def end(request: Request) -> Response:
-        refresh_token = cookie.read(request)
+    async def end(self, request: Request) -> Response:
+        """Sign out: the cookie goes even when the hub is away."""
+        refresh_token = self._cookie.read(request)
         response = JSONResponse({"ok": True})
-        cookie.forget(response)
-        if refresh_token is not None and REQUEST_HEADER in request.headers:
-            try:
-                await door.post("/v1/auth/logout", {"refresh_token": refresh_token})
-            except (ApiError, Unreachable):
-                return response
+        if REQUEST_HEADER not in request.headers:
+            return response
+        self._cookie.forget(response)
+        if refresh_token is not None:
+            with contextlib.suppress(ApiError, Unreachable):
+                tokens = await self._exchange.tokens(refresh_token)
+                await self._door.post("/v1/auth/logout", {}, access_token=tokens.access_token)
         return response
 
-    @router.post("/session/{step}")
-    async def sign_in(step: str, request: Request) -> Response:
-        path = {"otp": "/v1/auth/otp", "verify": "/v1/auth/otp/verify", "password": "/v1/auth/password"}.get(step)
+    async def sign_in(self, step: str, request: Request) -> Response:
+        """Pass a step of the login form on; the last one brings the cookie."""
+        path = STEPS.get(step)
         if path is None or REQUEST_HEADER not in request.headers:
             return JSONResponse({"code": "not_found"}, status_code=404)
         try:
-            answer = await door.post(path, await request.json())
+            answer = await self._door.post(path, await request.json())
         except ApiError as error:
             told = {"code": error.code, "detail": error.detail, **error.fields}
             return JSONResponse(told, status_code=error.status)
@@ -171,15 +183,20 @@ def session_routes(*, hub_url: str, cookie: Cookie) -> APIRouter:
             return JSONResponse({"code": "unavailable", "detail": "The hub is away. Try again."}, status_code=503)
         if "refresh_token" not in answer:
             return JSONResponse(answer)
-        return _signed_in(JSONResponse({"home": _home(answer)}), answer, cookie)
+        return self._signed_in(JSONResponse({"home": _home(answer)}), answer)
 
-    return router
+    def _signed_in(self, response: Response, answer: dict[str, Any]) -> Response:
+        self._cookie.keep(response, Tokens.read(answer).refresh_token)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
-
-def _signed_in(response: Response, answer: dict[str, Any], cookie: Cookie) -> Response:
-    cookie.keep(response, Tokens.read(answer).refresh_token)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    def _not_exchanged(self, error: ApiError | Unreachable) -> Response:
+        """Signed out when the hub refused the token; anything else passes, and the cookie stays."""
+        if not isinstance(error, ApiError) or error.status not in REFUSED:
+            return JSONResponse({"code": "unavailable"}, status_code=503)
+        response = JSONResponse({"code": error.code}, status_code=401)
+        self._cookie.forget(response)
+        return response
 
 
 def _home(answer: dict[str, Any]) -> str:
@@ -193,13 +210,15 @@ class _Door:
     """The hub's HTTP door, opened at the first use (a session belongs to a running loop)."""
 
     hub_url: str
-    _api: Api | None = None
+    _session: ClientSession | None = None
 
-    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """POST without an access token."""
-        if self._api is None:
-            self._api = Api(hub_url=self.hub_url, session=open_session(), patience_seconds=PATIENCE_SECONDS)
-        return await self._api.post(path, body)
+    async def post(self, path: str, body: dict[str, Any], *, access_token: str | None = None) -> dict[str, Any]:
+        """POST as nobody, or as the person of an access token."""
+        if self._session is None:
+            self._session = open_session()
+        token = None if access_token is None else (lambda: access_token)
+        api = Api(hub_url=self.hub_url, session=self._session, token=token, patience_seconds=PATIENCE_SECONDS)
+        return await api.post(path, body)
 
     async def refresh(self, refresh_token: str) -> dict[str, Any]:
         """Exchange a refresh token."""
