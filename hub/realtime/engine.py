@@ -129,7 +129,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             raise KeyError(sid)
         return member
 
-    async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+    async def disconnect(self, sid: str, namespace: str | None = None, **_: Any) -> None:
         """Puts a client out of a namespace; it learns so and does not come back by itself."""
         member = self.manager.member(sid, namespace or DEFAULT_NAMESPACE)
         if member is not None and member.standing is Standing.CONNECTED:

@@ -257,7 +257,7 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
             session.end("server disconnect", code=frames.NORMAL)
 
     async def shutdown(self) -> None:
-        """Lets nobody in any more and says goodbye to everybody; waits until the last has gone or its linger has ended."""
+        """Lets nobody in any more, says goodbye to everybody, waits until the last has gone or has lingered enough."""
         self._is_stopping = True
         for session in list(self.sockets.values()):
             session.end("server disconnect", code=frames.RESTART, told="server is going away")

@@ -49,7 +49,7 @@ def add_route(app: Sanic[Any, Any], handler: Handler, path: str) -> None:
 
 def take_over(request: Request) -> TakenOver:
     """Takes a request's transport from Sanic for good: Sanic writes nothing to it from now on."""
-    transport = cast(asyncio.Transport, request.transport)
+    transport = cast("asyncio.Transport", request.transport)
     protocol = transport.get_protocol()
     if not isinstance(protocol, HttpProtocol):
         raise TypeError(f"no HTTP/1.1 connection: {type(protocol).__name__}")

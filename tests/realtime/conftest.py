@@ -145,20 +145,18 @@ class RawSocket:
         async with asyncio.timeout(WAIT_SECONDS):
             try:
                 return await self.reader.read()
-            except ConnectionResetError:
+            except ConnectionError:
                 return b""
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 @pytest.fixture
 async def raw() -> AsyncIterator[Callable[..., Any]]:
-    """Opens raw WebSockets: `await raw(hub)`, or raw TCP connections: `await raw(hub, upgrade=False)`."""
+    """Opens a raw WebSocket to a hub a call; with `upgrade=False` a TCP connection that has not said anything."""
     opened: list[RawSocket] = []
 
     async def connect(

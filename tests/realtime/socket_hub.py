@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 import socketio
-from sanic import Request, Sanic, json as json_response
+from sanic import Request, Sanic
+from sanic import json as json_response
 
 from hub.realtime import frames
 from hub.realtime.engine import LiveServer

@@ -18,7 +18,7 @@ def hub(hubs):
 
 @pytest.fixture
 async def client(hub) -> AsyncIterator[Callable[..., Any]]:
-    """Opens python-socketio clients: `await client(auth={...})`; each has its own HTTP session."""
+    """One python-socketio client a call, each with an HTTP session of its own; arguments are those of its `connect`."""
     opened: list[tuple[socketio.AsyncClient, aiohttp.ClientSession]] = []
 
     async def connect(**options: Any) -> socketio.AsyncClient:

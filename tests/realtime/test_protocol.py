@@ -70,7 +70,7 @@ async def test_a_websocket_opens_a_session(hub, raw):
     "query", ["transport=websocket", "EIO=abc&transport=websocket", "EIO=4", "EIO=4&transport=abc"]
 )
 async def test_a_websocket_with_a_wrong_query_is_refused(hub, raw, query):
-    with pytest.raises(AssertionError, match="HTTP/1.1 400 "):
+    with pytest.raises(AssertionError, match=r"HTTP/1\.1 400 "):
         await raw(hub, query)
 
 
@@ -177,7 +177,7 @@ async def test_after_the_climb_the_old_ways_are_closed(hub, http, raw):
     opened.send("40")
     assert (await opened.receive_event()).startswith("40{")
     assert (await fetch(http, "GET", f"{POLLING}&sid={sid}"))[0] == 400
-    with pytest.raises(AssertionError, match="HTTP/1.1 400 "):
+    with pytest.raises(AssertionError, match=r"HTTP/1\.1 400 "):
         await raw(hub, f"EIO=4&transport=websocket&sid={sid}")
 
 
