@@ -38,6 +38,7 @@ class Socket:
         self._heard = time.monotonic()
         self._watch: asyncio.TimerHandle | None = None
         self.is_lost = False
+        self._is_greeted_early = False
         self.joined: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def open(self, hub_url: str, auth: Mapping[str, str], headers: dict[str, str] | None = None) -> None:
@@ -45,6 +46,8 @@ class Socket:
         self._auth = orjson.dumps(dict(auth))
         url = hub_url.rstrip("/") + PATH
         self._websocket = await open_websocket(url, on_text=self._text, on_lost=self._lost, headers=headers)
+        if self._is_greeted_early:
+            self._send(b"40" + self._auth)
         try:
             async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
                 await self.joined
@@ -105,6 +108,8 @@ class Socket:
     def _opened(self, text: bytes) -> None:
         told = orjson.loads(text[1:])
         self._silence_seconds = (told.get("pingInterval", 25_000) + told.get("pingTimeout", 20_000)) / 1000
+        # The hub's greeting may share a segment with its 101: then it is read before `open` has the WebSocket.
+        self._is_greeted_early = self._websocket is None
         self._send(b"40" + self._auth)
         self._listen()
 
