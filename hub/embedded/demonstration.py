@@ -12,7 +12,8 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from hub.demo.founding import Site, found_city
 from hub.demo.run import Progress, Run, run_city
 from hub.demo.synthetic import DEMO_TOWN, synthetic_day
 from hub.embedded.engines import Engines, start_engines
+from hub.embedded.errors import EmbeddedError
 from hub.embedded.household import PREFERRED_HUB_PORT, PREFERRED_UI_PORT, Household, processes
 from hub.embedded.ports import claim, claim_preferred
 from hub.embedded.readout import Readout
@@ -36,7 +38,19 @@ from hub.embedded.supervisor import Supervisor
 from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_ring
 
 ACTOR_TOKEN_SECONDS = 3600
+START_SECONDS = 60.0
+FENCE_SECONDS = 60.0  # from the end of the time to the report
 KILLED = 130  # the shell's code for a command ended by Ctrl-C
+
+
+class CityStuck(EmbeddedError):
+    """The city came to no end."""
+
+    def __init__(self, logs: Path) -> None:
+        super().__init__(
+            f"The simulated city did not come to an end {FENCE_SECONDS:.0f} s after its time: some process no longer "
+            f"answers. The logs in {logs} say which."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +111,7 @@ async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any
     supervisor = Supervisor(processes(house), tell=readout.done)
     over = _on_signals(lambda: _kill(supervisor, house.engines))
     try:
-        if not await _before(over, supervisor.start()):
+        if not await _before(over.wait(), supervisor.start()):
             return {"is_well": False, "stopped": "before all was ready"}
         keys = make_key_ring(house.engines.credentials.secret_key)
         _invite(readout, house, keys, city)
@@ -154,9 +168,9 @@ def _kill(supervisor: Supervisor, engines: Engines) -> None:
     os._exit(KILLED)
 
 
-async def _before(over: asyncio.Event, work: Any) -> bool:
-    """Whether `work` ended before `over`; else it is cancelled. Its exceptions are passed on."""
-    task, signalled = asyncio.ensure_future(work), asyncio.ensure_future(over.wait())
+async def _before(end: Awaitable[Any], work: Awaitable[Any]) -> bool:
+    """Whether `work` ended before `end`; else it is cancelled. Its exceptions are passed on."""
+    task, signalled = asyncio.ensure_future(work), asyncio.ensure_future(end)
     try:
         await asyncio.wait({task, signalled}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -208,8 +222,19 @@ async def _city(
         seed=wish.seed,
         over=over,
     )
-    report = await run_city(day, city, run, on_progress=lambda progress: readout.live(_line(progress)))
+    living = asyncio.create_task(run_city(day, city, run, on_progress=lambda progress: readout.live(_line(progress))))
+    if not await _before(_is_late(wish, over), living):
+        raise CityStuck(house.engines.directory)
+    report = living.result()
     return report.as_json() | {"is_well": report.is_clean and report.orders_placed > 0}
+
+
+async def _is_late(wish: Wish, over: asyncio.Event) -> None:
+    """Ends when the city should long have drawn its fence."""
+    seconds = None if wish.for_seconds is None else wish.for_seconds + START_SECONDS
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)
+    await asyncio.sleep(FENCE_SECONDS)
 
 
 def _line(progress: Progress) -> str:

@@ -5,6 +5,7 @@ EmbeddedError
 ├── DirectoryInUse     another Hotpass owns the data directory
 ├── BinaryMissing      a wheel is not installed for this machine
 ├── CannotRunPostgres  Postgres refuses root and no way around it works here
+├── CityStuck          the simulated city came to no end (demonstration.py)
 └── ProcessFailed      an engine or a child ended, or was not ready in time
 """
 
