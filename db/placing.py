@@ -13,7 +13,7 @@ from db.statement import Statement
 # primary key; item_pk. Prices of the wanted items and how busy the kitchen is. Null columns of an item: it is unknown.
 BASKET = Statement(
     text(
-        """select row_to_json(k)::text as kitchen, product_now() as now,
+        """select row_to_json(k)::text as kitchen, product_now() as now, hotpass_uuid7()::text as order_id,
             (select coalesce(json_agg(row_to_json(i)), '[]')::text from item i
                 where i.kitchen_id = k.id and i.id = any(cast(:item_ids as uuid[]))) as items,
             (select count(*) from orders o where o.kitchen_id = k.id and o.archived_at is null
@@ -37,10 +37,10 @@ PLACE = Statement(
             from wanted
         ),
         placed as (
-            insert into orders (code, region, kitchen_id, kitchen_name, brand_id, brand_name, customer_id, customer_name, status,
+            insert into orders (id, code, region, kitchen_id, kitchen_name, brand_id, brand_name, customer_id, customer_name, status,
                 note, items_count, subtotal_minor, delivery_fee_minor, total_minor, currency, payment_method, drop_lat, drop_lon,
                 delivery_pin, accept_by, promised_at, ready_expected_at)
-            select cast(:code as text), k.region, k.id, k.name, first.brand_id, first.brand_name, p.id, p.name, 'placed',
+            select cast(:order_id as uuid), cast(:code as text), k.region, k.id, k.name, first.brand_id, first.brand_name, p.id, p.name, 'placed',
                 cast(:note as text), basket.pieces, basket.subtotal, cast(:delivery_fee_minor as bigint),
                 basket.subtotal + cast(:delivery_fee_minor as bigint), k.currency, cast(:payment_method as text),
                 cast(:drop_lat as float8), cast(:drop_lon as float8), cast(:delivery_pin as text),
@@ -76,7 +76,7 @@ PLACE = Statement(
             insert into payment (order_id, method, state, amount_minor, currency)
             select id, payment_method, 'due', total_minor, currency from placed returning id
         ),
-        followed as (insert into tracking (token_hash, order_id) select sha256(convert_to(:tracking_secret || id::text, 'UTF8')), id from placed),
+        followed as (insert into tracking (token_hash, order_id) select cast(:token_hash as bytea), id from placed),
         answer as (
             select json_build_object('order', row_to_json(placed),
                 'lines', (select json_agg(row_to_json(cooking) order by position) from cooking))::text as body from placed

@@ -25,6 +25,8 @@ from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
 from db.connection import DATABASE_AWAY, Database
+from db.encryption import derive
+from hub.auth.api import ENDPOINTS as AUTH
 from hub.deliveries.api import ENDPOINTS as DELIVERIES
 from hub.dispatch.loop import Dispatcher
 from hub.gateway import access_log, errors, headers
@@ -32,7 +34,8 @@ from hub.gateway.authority import Authority
 from hub.gateway.endpoint import Endpoints
 from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
-from hub.gateway.tokens import derive, make_key_ring
+from hub.gateway.rate_limit import Limiter
+from hub.gateway.tokens import make_key_ring
 from hub.jobs import archive_orders, expire_offers, expire_orders, fire_lines, forget
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
@@ -53,10 +56,12 @@ from hub.settings import Settings
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
+# The people of a demo are in a hurry, and all live at one address.
+EMBEDDED_SCALE = 1000
 RETRY_SECONDS = 0.2
 
 
@@ -95,15 +100,15 @@ def serve_hub(settings: Settings, told: Told) -> None:
     """Serve until SIGTERM. `told` is called by each worker once it takes requests."""
     Sanic.start_method = "fork"
     workers = Workers(settings.hub_workers)
-    factory = partial(make_hub, settings, workers, told)
-    app = factory()
+    app = make_hub(settings, workers, told)
     options: dict[str, Any] = {"access_log": False, "motd": False, "debug": False}
     if settings.hub_workers == 1:
         app.prepare(settings.hub_host, settings.hub_port, single_process=True, **options)
         Sanic.serve_single(primary=app)
     else:
         app.prepare(settings.hub_host, settings.hub_port, workers=settings.hub_workers, **options)
-        Sanic.serve(primary=app, app_loader=AppLoader(factory=factory))
+        # Forked workers inherit the application as it stands.
+        Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
 
 
 def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any]:
@@ -163,14 +168,16 @@ def _live_and_die(
         authority = Authority(database)
         keys = make_key_ring(secret)
         nudge = Nudge(redis)
+        is_embedded = settings.profile == "embedded"
         live = holder["live"] = LiveHub(
             server=server, database=database, redis=redis, authority=authority, keys=keys,
             settings=LiveSettings(redis_url=urls.redis, ring_changes=settings.topic_ring_changes),
         )  # fmt: skip
         app.ctx.house = House(
             database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
+            limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1),
             tracking_secret=derive(secret.encode(), "tracking").hex(), access_token_seconds=settings.access_token_seconds,
-            is_embedded=settings.profile == "embedded", take_positions=live.intake.take,
+            is_embedded=is_embedded, take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()
@@ -185,6 +192,7 @@ def _live_and_die(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await holder["live"].stop()
+        await app.ctx.house.limiter.stop()
         await app.ctx.house.redis.aclose()
         await app.ctx.house.database.stop()
 

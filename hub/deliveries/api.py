@@ -126,8 +126,7 @@ def _add_move(move: str) -> None:
     async def make_move(call: Call) -> Any:
         values = _values(move, call.body)
         row = await carry_out(
-            call, delivery_moves.MOVES[move], entity="delivery", move=move, machine=DELIVERY, present=deliveries.DELIVERY_ROW,
-            reason=values.get("reason"), **values,
+            call, delivery_moves.MOVES[move], entity="delivery", move=move, machine=DELIVERY, present=deliveries.DELIVERY_ROW, **values,
         )  # fmt: skip
         return {"delivery": seen_by(call.principal, "delivery", row)}
 

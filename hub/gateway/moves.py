@@ -38,11 +38,13 @@ def said(call: Call, reason: str | None = None) -> str:
 
 async def carry_out(
     call: Call, statement: Statement, *, entity: str, move: str, present: Statement, machine: Machine | None = None,
-    reason: str | None = None, target: dict[str, Any] | None = None, scope: dict[str, Any] | None = None,
+    because: str | None = None, target: dict[str, Any] | None = None, scope: dict[str, Any] | None = None,
     takes_version: bool = True, **values: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """Make `move` and give the moved row, whole. `target` are the parameters that name the row, in both statements;
-    `scope` those that bound it, when they are not the reach of the route's permission.
+    """Make `move` and give the moved row, whole.
+
+    `target` are the parameters that name the row, in both statements; `scope` those that bound it, when they are not
+    the reach of the route's permission. `because` goes to the audit when the statement takes no `reason`.
 
     Raises `KeyReused`, `NotFound`, `StaleVersion` or `WrongState`.
     """
@@ -58,7 +60,7 @@ async def carry_out(
         **scope,
         **version,
         **keyed(call),
-        context=said(call, reason),
+        context=said(call, because or values.get("reason")),
         **values,
     )
     if text is not None:

@@ -86,7 +86,7 @@ async def _change(call: Call, statement: Any, move: str, **values: Any) -> dict[
         entity="kitchen",
         move=move,
         present=kitchens.KITCHEN_ROW,
-        reason=reason,
+        because=reason,
         takes_version=False,
         **values,
     )
@@ -118,7 +118,7 @@ async def bring_back(call: Call) -> Any:
 
 async def _availability(call: Call, statement: Any, move: str, reason: str | None) -> dict[str, Any]:
     row = await carry_out(
-        call, statement, entity="item", move=move, present=kitchens.ITEM_ROW, reason=reason, takes_version=False
+        call, statement, entity="item", move=move, present=kitchens.ITEM_ROW, because=reason, takes_version=False
     )
     return {"item": seen_by(call.principal, "item", row)}
 

@@ -49,7 +49,6 @@ def _add_move(move: str) -> None:
             move=move,
             machine=LINE,
             present=lines.LINE_ROW,
-            reason=values.get("reason"),
             **values,
         )
         return {"line": seen_by(call.principal, "line", row)}

@@ -170,7 +170,6 @@ def _add_move(move: str) -> None:
             move=move,
             machine=ORDER,
             present=orders.ORDER_ROW,
-            reason=values.get("reason"),
             **values,
         )
         return {"order": seen_by(call.principal, "order", row)}

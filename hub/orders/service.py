@@ -73,7 +73,7 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """A basket with the server's prices; money in minor units, times by the product clock."""
+    """A basket with the server's prices; money in minor units, times by the product clock. `order_id` is a fresh id."""
 
     kitchen: dict[str, Any]
     lines: list[dict[str, Any]]
@@ -83,6 +83,7 @@ class Priced:
     ready_seconds: float
     promise_seconds: float
     now: datetime
+    order_id: str
 
     def as_quote(self) -> dict[str, Any]:
         """The answer to a quote."""
@@ -127,6 +128,7 @@ async def price(database: Database, body: QuoteBody | PlaceBody) -> Priced:
         ready_seconds=ready_seconds,
         promise_seconds=ready_seconds + 60 * (HANDOVER_MINUTES + distance / RIDE_METRES_PER_MINUTE),
         now=row["now"],
+        order_id=row["order_id"],
     )
 
 
@@ -201,9 +203,12 @@ async def _outcome(call: Call, text: str | None) -> dict[str, Any]:
 
 
 def _parameters(call: Call, body: PlaceBody, priced: Priced) -> dict[str, Any]:
+    token = tracking_token(call.house.tracking_secret, priced.order_id)
     return {
         "context": said(call),
         **keyed(call),
+        "order_id": priced.order_id,
+        "token_hash": sha256(token.encode()).digest(),
         "customer_id": call.who.person_id,
         "kitchen_id": body.kitchen_id,
         "item_ids": [wanted.item_id for wanted in body.items],
