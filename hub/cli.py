@@ -133,8 +133,10 @@ def pipeline(
 @app.command()
 def serve(kind: Kind, json: Json = False) -> None:
     """Run one process against the servers of HOTPASS_DATABASE_URL and HOTPASS_REDIS_URL, until SIGTERM or Ctrl-C."""
+    from hub.embedded.lifeline import bind_forks
     from hub.embedded.readiness import announce
 
+    bind_forks()
     settings = read_settings()
     if json:
         settings = settings.model_copy(update={"log_format": "json"})

@@ -30,6 +30,15 @@ def die_with_parent(death_signal: signal.Signals = signal.SIGKILL, *, parent_id:
         os._exit(1)
 
 
+def bind_forks() -> None:
+    """Tie every later fork of this process, and of its forks, to the one that forks: Sanic's workers, its manager."""
+    forking = [os.getpid()]
+    os.register_at_fork(
+        before=lambda: forking.__setitem__(0, os.getpid()),
+        after_in_child=lambda: die_with_parent(parent_id=forking[0]),
+    )
+
+
 def spawn(
     arguments: Sequence[str | Path],
     *,

@@ -6,13 +6,10 @@ that of sd_notify(3).
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-
-from hub.embedded.lifeline import die_with_parent
 
 MESSAGE = b"READY=1"
 MOST_BYTES = 256
@@ -53,13 +50,10 @@ class Announcements:
 
 
 def announce(path: Path | None) -> None:
-    """Say that this process, or this worker of it, is ready; also ties a worker to the process that started it.
+    """Say that this process, or this worker of it, is ready.
 
     Does nothing where nobody asked (`path` is None). A listener that went away is no fault.
     """
-    starter = multiprocessing.parent_process()
-    if starter is not None:
-        die_with_parent(parent_id=starter.pid)
     if path is None:
         return
     message = MESSAGE + f"\nMAINPID={os.getpid()}\n".encode()
