@@ -1,6 +1,6 @@
 """The sign-in of a browser: one HttpOnly cookie with the refresh token, exchanged for short access tokens.
 
-    terminal ──/enter?link──► hub /v1/auth/demo ──► cookie, then the role's home
+    terminal ──/demo/<link>──► hub /v1/auth/demo ──► cookie, then the role's home
     page     ──POST /session/token──► hub /v1/auth/refresh ──► {access_token, expires_in_seconds}, cookie renewed
 
 Invariant: a refresh token is spent once. Tabs share one cookie and ask at the same time, so all who come with the same
@@ -11,7 +11,9 @@ The access token lives only in the page's memory; the page never sees the refres
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -41,6 +43,12 @@ class Tokens:
     access_token: str
     expires_at: float
     refresh_token: str
+
+    @property
+    def person_id(self) -> str:
+        """For whom the access token is; read, not verified: it came from the hub itself."""
+        payload = self.access_token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
 
     @classmethod
     def read(cls, answer: dict[str, Any]) -> Tokens:
@@ -119,6 +127,7 @@ def session_routes(*, hub_url: str, cookie: Cookie) -> APIRouter:
     desk = Desk(hub_url=hub_url, cookie=cookie)
     router = APIRouter()
     router.add_api_route("/enter", desk.enter, methods=["GET"], response_model=None)
+    router.add_api_route("/demo/{link}", desk.enter, methods=["GET"], response_model=None)
     router.add_api_route("/session/token", desk.token, methods=["POST"], response_model=None)
     router.add_api_route("/session/end", desk.end, methods=["POST"], response_model=None)
     router.add_api_route("/session/{step}", desk.sign_in, methods=["POST"], response_model=None)
@@ -151,7 +160,8 @@ class Desk:
         except (ApiError, Unreachable) as error:
             return self._not_exchanged(error)
         left = max(0.0, tokens.expires_at - datetime.now(UTC).timestamp())
-        response = JSONResponse({"access_token": tokens.access_token, "expires_in_seconds": left})
+        told = {"access_token": tokens.access_token, "expires_in_seconds": left, "person_id": tokens.person_id}
+        response = JSONResponse(told)
         response.headers["Cache-Control"] = "no-store"
         self._cookie.keep(response, tokens.refresh_token)
         return response

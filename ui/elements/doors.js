@@ -2,9 +2,13 @@
 
 import { button, make } from "/static/dom.js";
 import { keepPage } from "/static/shell.js";
-import { read, signOut } from "/static/session.js";
+import { Live } from "/static/live.js";
+import { covers } from "/static/rights.js";
+import { personId, signOut, socketCredentials } from "/static/session.js";
 
 const AGAIN_MILLISECONDS = 2000;
+const STAFF = new Set(["cook", "expediter", "manager", "dispatcher", "administrator"]);
+const OVERSEERS = new Set(["manager", "dispatcher", "administrator"]);
 
 export default {
   template: "<div></div>",
@@ -13,43 +17,49 @@ export default {
     keepPage();
     this.$el.classList.add("home");
     this.$el.append(make("p.empty", { role: "status" }, "Looking who you are…"));
-    this.load();
+    this.meet();
+  },
+  unmounted() {
+    this.live?.close();
   },
   methods: {
-    async load() {
-      try {
-        const [{ person, grants, topics }, { kitchens }] = await Promise.all([read(this.hubUrl, "/v1/me"), read(this.hubUrl, "/v1/kitchens")]);
-        this.$el.replaceChildren(...content(person, grants, topics, kitchens));
-      } catch (error) {
-        if (error.isSignedOut) return location.assign("/login");
-        this.$el.replaceChildren(make("p.empty", { role: "status" }, "The hub is away. Trying again…"));
-        setTimeout(() => this.load(), AGAIN_MILLISECONDS);
+    async meet() {
+      const id = await personId().catch(() => null);
+      if (id === null) return location.assign("/login");
+      const kitchens = await this.kitchens();
+      const topic = `user:${id}`;
+      const draw = () => this.$el.replaceChildren(content(this.live.fold(topic), id, kitchens));
+      this.live = new Live({ hubUrl: this.hubUrl, topics: [topic], auth: socketCredentials, onRows: draw });
+    },
+    async kitchens() {
+      for (;;) {
+        try {
+          return (await (await fetch(`${this.hubUrl}/v1/kitchens`)).json()).kitchens;
+        } catch {
+          this.$el.replaceChildren(make("p.empty", { role: "status" }, "The hub is away. Trying again…"));
+          await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+        }
       }
     },
   },
 };
 
-function content(person, grants, topics, kitchens) {
-  const roles = new Set(grants.map(({ role }) => role));
-  const isCook = (kitchen) => grants.some(({ role, scope }) => role !== "rider" && role !== "customer" && covers(scope, kitchen));
-  const links = [];
-  for (const topic of topics) {
-    const [kind, key] = topic.split(":");
-    if (kind === "operations") links.push(link(`/operations/${key}`, `Operations · ${key}`, "Every kitchen, order and rider"));
-  }
-  if (roles.has("rider")) links.push(link("/rider", "Rider", "Offers, deliveries, shift"));
-  for (const kitchen of kitchens.filter(isCook)) {
+function content(fold, id, kitchens) {
+  const grants = fold.rows("grant");
+  const has = (roles, kitchen) => grants.some(({ role, scope }) => roles.has(role) && covers(scope, kitchen));
+  const regions = new Set(kitchens.filter((kitchen) => has(OVERSEERS, kitchen)).map(({ region }) => region));
+  const links = [...regions].map((region) => link(`/operations/${region}`, `Operations · ${region}`, "Every kitchen, order and rider"));
+  if (grants.some(({ role }) => role === "rider")) links.push(link("/rider", "Rider", "Offers, deliveries, shift"));
+  for (const kitchen of kitchens.filter((one) => has(STAFF, one))) {
     links.push(link(`/kitchen/${kitchen.id}`, `${kitchen.code} ${kitchen.name}`, "Kitchen board"));
-    if (grants.some(({ role }) => role !== "cook")) links.push(link(`/kitchen/${kitchen.id}?mode=expediter`, `${kitchen.code} at the pass`, "Everything that has not left"));
+    links.push(link(`/kitchen/${kitchen.id}?mode=expediter`, `${kitchen.code} at the pass`, "Everything that has not left"));
   }
-  const list = links.length > 0 ? make("ul.doors", {}, ...links) : make("p.empty", {}, "No screen is open to you yet. Ask your manager for a role.");
-  return [make("main.home-main", {}, make("h1", {}, `Hello ${person.name}`), list, button("Sign out", () => signOut()))];
+  const none = fold.isKnown ? "No screen is open to you yet. Ask your manager for a role." : "Looking what is open to you…";
+  const list = links.length > 0 ? make("ul.doors", {}, ...links) : make("p.empty", {}, none);
+  const name = fold.row("user", id)?.name;
+  return make("main.home-main", {}, make("h1", {}, name ? `Hello ${name}` : "Hello"), list, button("Sign out", () => signOut()));
 }
 
 function link(href, title, text) {
   return make("li", {}, make("a.door", { href }, make("strong", {}, title), make("span", {}, text)));
-}
-
-function covers(scope, kitchen) {
-  return scope === "*" || scope === `kitchen:${kitchen.id}` || scope === `region:${kitchen.region}`;
 }

@@ -7,9 +7,9 @@ import { allDay, countOrders, tickets } from "/static/kitchen_rules.js";
 import { showDishes, showRecall } from "/static/kitchen_panels.js";
 import { Live } from "/static/live.js";
 import { handleKeys } from "/static/keys.js";
-import { rememberGrants, rememberedGrants, rightsIn } from "/static/rights.js";
+import { Rights } from "/static/rights.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
-import { read, socketCredentials } from "/static/session.js";
+import { socketCredentials } from "/static/session.js";
 import { Sounds } from "/static/sound.js";
 import { createTicket, tickTicket, updateTicket } from "/static/ticket.js";
 import { Toasts } from "/static/toast.js";
@@ -33,7 +33,8 @@ class Board {
   constructor(root, { hubUrl, kitchenId, station, mode }) {
     Object.assign(this, { root, hubUrl, kitchenId, mode, stationCode: station });
     this.topic = `kitchen:${kitchenId}`;
-    this.rights = { mode, may: () => false };
+    this.person = new Rights();
+    this.rights = { mode, may: (permission) => this.person.may(permission, this.fold.row("kitchen", kitchenId)) };
     this.recalled = new Set();
     this.page = 0;
     this.selected = null;
@@ -57,8 +58,7 @@ class Board {
     this.stopKeys = handleKeys(this.#keys());
     this.sizes = new ResizeObserver(this.draw);
     this.sizes.observe(this.parts.tickets);
-    this.#haveRights(rememberedGrants(), "remembered");
-    this.#learnRights();
+    this.person.follow(this.live);
   }
 
   close() {
@@ -108,6 +108,7 @@ class Board {
 
   #draw() {
     const { parts, fold } = this;
+    this.rightsStamp = `${this.mode}${this.person.stamp}`;
     const kitchen = fold.row("kitchen", this.kitchenId);
     const stations = fold.rows("station").sort((one, other) => one.position - other.position);
     this.bar.zone = kitchen?.time_zone;
@@ -209,22 +210,6 @@ class Board {
     leaveWhenSignedOut(state);
   }
 
-  async #learnRights() {
-    try {
-      const { grants } = await read(this.hubUrl, "/v1/me");
-      rememberGrants(grants);
-      this.#haveRights(grants, "told");
-    } catch {
-      if (!this.live.isClosed) setTimeout(() => this.#learnRights(), 2000);
-    }
-  }
-
-  #haveRights(grants, stamp) {
-    this.rights = { mode: this.mode, may: rightsIn(grants, () => this.fold.row("kitchen", this.kitchenId)) };
-    this.rightsStamp = stamp;
-    this.draw();
-  }
-
   #pageSize() {
     const { clientWidth, clientHeight } = this.parts.tickets.hidden ? this.parts.tickets.parentElement : this.parts.tickets;
     const columns = Math.max(1, Math.floor((clientWidth + 12) / (TICKET_WIDTH + 12)));
@@ -259,7 +244,6 @@ class Board {
     this.mode = code === "@pass" ? "expediter" : "station";
     this.stationCode = code === "@pass" ? "" : code;
     this.rights = { ...this.rights, mode: this.mode };
-    this.rightsStamp = `${this.mode}${code}`;
     const query = new URLSearchParams({ mode: this.mode, ...(this.stationCode && { station: this.stationCode }) });
     history.replaceState(null, "", `${location.pathname}?${query}`);
     this.draw();

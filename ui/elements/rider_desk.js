@@ -8,7 +8,7 @@ import { button, make, oncePerFrame, patchList, setAttribute, setShown, setText 
 import { Live } from "/static/live.js";
 import { createOffer, tickOffer, updateOffer } from "/static/offer_card.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
-import { read, signOut, socketCredentials } from "/static/session.js";
+import { personId, signOut, socketCredentials } from "/static/session.js";
 import { Sounds } from "/static/sound.js";
 import { LOOKS } from "/static/theme.js";
 import { Toasts } from "/static/toast.js";
@@ -17,7 +17,6 @@ import { Tracker } from "/static/tracker.js";
 const TICK_MILLISECONDS = 250;
 const ACTIVE = new Set(["assigned", "at_kitchen", "picked_up", "at_door", "failed", "returning"]);
 const SHIFT_MOVES = { off: [["start", "Start shift"]], on: [["break", "Break"], ["end", "End shift"]], break: [["start", "Back on shift"], ["end", "End shift"]] };
-const PERSON = "hotpass.rider";
 
 export default {
   template: "<div></div>",
@@ -50,24 +49,16 @@ class Desk {
     this.live?.close();
   }
 
-  /** Learn who is signed in; without the hub, whoever was here last. */
   async #meet() {
-    const known = localStorage.getItem(PERSON);
-    if (known !== null) this.#start(known);
     try {
-      const { person } = await read(this.hubUrl, "/v1/me");
-      if (this.isClosed || person.id === known) return;
-      localStorage.setItem(PERSON, person.id);
-      if (known !== null) location.reload();
-      else this.#start(person.id);
-    } catch (error) {
-      if (error.isSignedOut) leaveWhenSignedOut({ kind: "signed_out" });
-      else if (!this.isClosed) setTimeout(() => this.#meet(), 2000);
+      const id = await personId();
+      if (!this.isClosed) this.#start(id);
+    } catch {
+      leaveWhenSignedOut({ kind: "signed_out" });
     }
   }
 
   #start(riderId) {
-    if (this.live) return;
     this.riderId = riderId;
     this.topic = `rider:${riderId}`;
     this.live = new Live({

@@ -48,11 +48,14 @@ export class Live {
     return this.topics.get(topic).fold;
   }
 
-  /** Keep one more topic up to date. */
-  subscribe(topic) {
-    if (this.topics.has(topic)) return;
-    this.topics.set(topic, new Subscription(topic));
+  /** Keep one more topic up to date; resolves to its fold, with what an earlier visit saved. */
+  async subscribe(topic) {
+    const one = new Subscription(topic);
+    this.topics.set(topic, one);
+    await this.#restore(one);
     if (this.socket?.connected) this.#ask(topic);
+    this.watch.onRows?.();
+    return one.fold;
   }
 
   /** Send an event; resolves to the acknowledgement, rejects on a refusal, a time-out or a closed socket. */

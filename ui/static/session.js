@@ -7,6 +7,8 @@
 import { forgetStates } from "./saved.js";
 
 const SPARE_MILLISECONDS = 30000;
+const AGAIN_MILLISECONDS = 2000;
+const PERSON = "hotpass.person";
 const HEADERS = { "X-Hotpass-Request": "session" }; // a header that another site's form cannot send
 
 let held = null;
@@ -22,6 +24,21 @@ export async function accessToken({ isFresh = false } = {}) {
 /** The connect payload of `Live` for a signed-in person. */
 export async function socketCredentials({ isFresh }) {
   return { token: await accessToken({ isFresh }) };
+}
+
+/** The id of the signed-in person; without a network, of whoever was here last. Rejects like `accessToken`. */
+export async function personId() {
+  for (;;) {
+    try {
+      await accessToken();
+      return held.personId;
+    } catch (error) {
+      const known = localStorage.getItem(PERSON);
+      if (error.isSignedOut) throw error;
+      if (known !== null) return known;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+    }
+  }
 }
 
 /** Sign out on this device and forget what it kept. */
@@ -44,7 +61,19 @@ async function ask() {
   const answer = await fetch("/session/token", { method: "POST", headers: HEADERS, cache: "no-store" });
   if (answer.status === 401) throw Object.assign(new Error("signed out"), { isSignedOut: true });
   if (!answer.ok) throw new Error(`no token: ${answer.status}`);
-  const { access_token, expires_in_seconds } = await answer.json();
-  held = { token: access_token, endsAt: performance.now() + expires_in_seconds * 1000 };
+  const { access_token, expires_in_seconds, person_id } = await answer.json();
+  await changePerson(person_id);
+  held = { token: access_token, personId: person_id, endsAt: performance.now() + expires_in_seconds * 1000 };
   return access_token;
+}
+
+/** What the person before left on this device is not for the next one. */
+async function changePerson(id) {
+  const known = localStorage.getItem(PERSON);
+  if (known === id) return;
+  if (known !== null) {
+    await forgetStates();
+    localStorage.clear();
+  }
+  localStorage.setItem(PERSON, id);
 }
