@@ -1,6 +1,6 @@
-"""Keeps a household of processes running: starts them together, restarts what dies, stops them in reverse order.
+"""Keeps a household of processes running: starts them together, restarts what dies, stops them together.
 
-start ──► all ready ──► watch: a dead one is started again after 0.2, 0.4, … 10 s ──► stop, last started first
+start ──► all ready ──► watch: a dead one is started again after 0.2, 0.4, … 10 s ──► stop
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ class Supervisor:
                 group.create_task(self._keep(process))
 
     async def stop(self) -> None:
-        """Stop what runs, last started first."""
-        for process in reversed(self._processes):
-            await process.stop_async()
+        """Ask all to stop, last started first, and wait for all; the engines that they use are stopped after that."""
+        await asyncio.gather(*(process.stop_async() for process in reversed(self._processes)))
 
     def kill(self) -> None:
         """End everything at once: the second Ctrl-C."""
