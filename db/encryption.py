@@ -1,4 +1,4 @@
-"""Columns that only the house can read: AES-256-GCM with the key's id in front, and blind indexes to find a value again.
+"""Columns that only the house can read: AES-256-GCM with the key id in front; blind indexes to find a value again.
 
     sealed = version (1 byte) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag
 

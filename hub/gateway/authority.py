@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -32,12 +33,22 @@ def read_grant(row: dict[str, object]) -> Grant:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A person as read at `read_at` (monotonic seconds): the grants by id, and the sessions that were ended lately."""
+
+    read_at: float
+    name: str
+    grants: dict[str, Grant]
+    ended_sessions: frozenset[str]
+
+
 class Authority:
     """The principals that this worker has met lately."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[str, tuple[float, Principal, dict[str, Grant]]] = OrderedDict()
+        self._known: OrderedDict[str, Known] = OrderedDict()
         self._generation: dict[str, int] = {}
 
     def forget(self, person_id: str) -> None:
@@ -47,33 +58,39 @@ class Authority:
             self._generation[person_id] += 1
 
     async def principal(self, person_id: str, session_id: str, expires_at: float | None) -> Principal:
-        """The person with the grants that hold now. Raises `Unauthenticated` for one who is unknown or disabled.
+        """The person with the grants that hold now. Raises `Unauthenticated` for an unknown one or an ended session.
 
         No statement when the person was read within the last 1.5 s and nothing changed, else one.
         """
         known = self._known.get(person_id)
-        if known is None or time.monotonic() - known[0] > FRESH_SECONDS:
-            known = (time.monotonic(), *await self._read(person_id))
+        if known is None or time.monotonic() - known.read_at > FRESH_SECONDS:
+            known = await self._read(person_id)
             self._known[person_id] = known
             self._known.move_to_end(person_id)
             if len(self._known) > MOST_PRINCIPALS:
                 self._known.popitem(last=False)
-        person = known[1]
+        if session_id in known.ended_sessions:
+            raise Unauthenticated("this sign-in was ended: sign in again", code="auth.revoked")
         return Principal(
-            person_id=person_id, session_id=session_id, name=person.name, grants=person.grants, expires_at=expires_at
+            person_id=person_id,
+            session_id=session_id,
+            name=known.name,
+            grants=tuple(known.grants.values()),
+            expires_at=expires_at,
         )
 
     def grants_of(self, person_id: str) -> dict[str, Grant]:
         """The grants, by id, of a person whose principal was just asked for."""
         known = self._known.get(person_id)
-        return {} if known is None else known[2]
+        return {} if known is None else known.grants
 
-    async def _read(self, person_id: str) -> tuple[Principal, dict[str, Grant]]:
+    async def _read(self, person_id: str) -> Known:
         """Read until no change of this person's authority came between."""
         self._generation.setdefault(person_id, 0)
         try:
             while True:
                 before = self._generation[person_id]
+                read_at = time.monotonic()
                 async with self._database.connection() as connection:
                     row = await people.AUTHORITY.row(connection, person_id=person_id)
                 if self._generation.get(person_id, before) == before:
@@ -82,5 +99,9 @@ class Authority:
             self._generation.pop(person_id, None)
         if row is None:
             raise Unauthenticated("this account does not exist or is disabled", code="auth.invalid")
-        grants = {grant["id"]: read_grant(grant) for grant in orjson.loads(row["grants"])}
-        return Principal(person_id=person_id, name=row["name"], grants=tuple(grants.values())), grants
+        return Known(
+            read_at=read_at,
+            name=row["name"],
+            grants={grant["id"]: read_grant(grant) for grant in orjson.loads(row["grants"])},
+            ended_sessions=frozenset(row["ended"]),
+        )

@@ -1,6 +1,6 @@
 """One HTTP route as data, and the walk that every request takes through it.
 
-    request id ─► token → principal ─► permission anywhere? ─► rate ─► idempotency key ─► body ─► handler ─► answer
+    request id ─► token → principal ─► rate ─► permission anywhere? ─► idempotency key ─► body ─► handler ─► answer
 
 Invariant: a route exists only with a permission (or is marked public), so nothing is open by forgetting. The OpenAPI
 document, the rate classes and the access matrix are made from the same rows.
@@ -19,9 +19,17 @@ import orjson
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, raw
 
-from hub.domain.errors import BadRequest, Forbidden, MissingIdempotencyKey, Unauthenticated, Unprocessable
+from hub.domain.errors import (
+    BadRequest,
+    Forbidden,
+    MissingIdempotencyKey,
+    RateLimited,
+    Unauthenticated,
+    Unprocessable,
+)
 from hub.domain.roles import Permission, Principal, Reach, may_anywhere, reach
 from hub.gateway.house import House
+from hub.gateway.rate_limit import RateClass, asks_for, class_of
 from hub.gateway.tokens import verify_access
 
 KEY = re.compile(r"[\x21-\x7e]{1,100}\Z")
@@ -44,7 +52,7 @@ class Route:
     permission: Permission | None
     body: type[msgspec.Struct] | None
     is_keyed: bool
-    rate_class: str
+    rate_class: RateClass
     is_public: bool
     answer: Any = None
 
@@ -96,7 +104,7 @@ class Endpoints:
         permission: Permission | None = None,
         body: type[msgspec.Struct] | None = None,
         is_keyed: bool | None = None,
-        rate_class: str | None = None,
+        rate_class: RateClass | None = None,
         is_public: bool = False,
         answer: Any = None,
     ) -> Callable[[Handler], Handler]:
@@ -112,7 +120,7 @@ class Endpoints:
             permission=permission,
             body=body if body is not None or not is_write else NoBody,
             is_keyed=(method == "POST") if is_keyed is None else is_keyed,
-            rate_class=rate_class or ("write" if is_write else "read"),
+            rate_class=rate_class or class_of(method, permission),
             is_public=is_public,
             answer=answer,
         )
@@ -133,6 +141,7 @@ async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
     """Authenticate, authorise, and decode. Raises the refusal that fits."""
     house: House = request.app.ctx.house
     principal = await authenticate(house, request, is_public=route.is_public)
+    await take_a_turn(house, route, request, principal)
     if principal is not None and route.permission is not None and not may_anywhere(principal, route.permission):
         raise Forbidden(f"your roles do not include {route.permission}")
     request.ctx.principal = principal
@@ -163,6 +172,17 @@ async def authenticate(house: House, request: Request, *, is_public: bool) -> Pr
         raise Unauthenticated("the Authorization header must be: Bearer <access token>", code="auth.invalid")
     claims = verify_access(house.keys, token.strip())
     return await house.authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+
+
+async def take_a_turn(house: House, route: Route, request: Request, principal: Principal | None) -> None:
+    """Count the request against its limits. Raises `RateLimited`; the answer tells how the limit stands either way."""
+    who = None if principal is None else principal.person_id
+    verdict = await house.limiter.take(asks_for(route.rate_class, address=request.ctx.address, principal_id=who))
+    if verdict is None:
+        return
+    request.ctx.rate_headers = verdict.headers()
+    if not verdict.is_allowed:
+        raise RateLimited(retry_after=verdict.retry_after_seconds)
 
 
 def decode_body(kind: type[msgspec.Struct], body: bytes) -> Any:

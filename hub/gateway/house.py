@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from db.connection import Database
 from hub.gateway.authority import Authority
 from hub.gateway.nudge import Nudge
+from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing
 
 
@@ -23,6 +24,7 @@ class House:
     authority: Authority
     keys: KeyRing
     nudge: Nudge
+    limiter: Limiter
     tracking_secret: str
     access_token_seconds: int
     is_embedded: bool

@@ -16,6 +16,7 @@ from hub.domain.roles import Permission
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out, decode
+from hub.gateway.rate_limit import RateClass
 
 ENDPOINTS = Endpoints("riders")
 MOST_POINTS = 100
@@ -92,7 +93,7 @@ for name, kind in (("start", Start), ("break", NoBody), ("end", NoBody)):
     permission=Permission.POSITION_SEND,
     body=Positions,
     is_keyed=False,
-    rate_class="position",
+    rate_class=RateClass.POSITION,
 )
 async def send_positions(call: Call) -> Any:
     """`{accepted, rejected: [{seq, code}]}`."""

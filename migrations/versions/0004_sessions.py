@@ -28,6 +28,7 @@ create table session (
     constraint session_revoked check ((state = 'revoked') = (revoked_at is not null))
 ) with (fillfactor = 70);
 create index session_person_live on session (person_id, id) where state = 'live';
+create index session_person_revoked on session (person_id, revoked_at) where state = 'revoked';
 create index session_expires on session (expires_at);
 
 -- Where and when a session was used last: changes often and belongs to nobody else, so it is neither synced nor audited.

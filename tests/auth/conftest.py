@@ -1,17 +1,30 @@
-"""A doorkeeper over a database of one's own, and people to sign in."""
+"""A doorkeeper over a database of one's own, people to sign in, and a hub of one worker in the test's loop."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiohttp
 import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from sanic import Sanic
 
 from db.connection import Database
 from db.context import context
 from db.people import ADD_GRANT, ADD_PERSON
+from hub.app import make_hub
 from hub.auth.sessions import Doorkeeper
+from hub.embedded.engines import Engines
 from hub.gateway.tokens import make_key_ring
+from hub.observability.health import Workers
+from hub.realtime.sequencer import Sequencer
+from hub.settings import Settings
 
+REDIS_DATABASE = 15
+DATA_SECRET = "a data secret of the tests, long enough"
 SECRET = "a secret of the tests, long enough for a key"
 
 
@@ -43,3 +56,41 @@ def new_person(database: Database) -> Callable[..., Awaitable[str]]:
         return person_id
 
     return add
+
+
+@pytest.fixture(scope="module")
+async def hub_url(engines: Engines, module_database_url: str) -> AsyncIterator[str]:
+    """A hub over the module's database."""
+    redis_url = engines.redis_url_of(REDIS_DATABASE)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+    sock = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    settings = Settings(
+        profile="embedded", database_url=SecretStr(module_database_url), redis_url=SecretStr(redis_url),
+        secret_key=SecretStr(SECRET), data_key=SecretStr(DATA_SECRET), hub_url=url,
+    )  # fmt: skip
+    sequencer = Sequencer(database_url=module_database_url, redis_url=redis_url, stream_length=1000)
+    sequencing = asyncio.create_task(sequencer.run())
+    app = make_hub(settings, Workers(1), lambda: None)
+    app.config.TOUCHUP = False
+    server = await app.create_server(sock=sock, return_asyncio_server=True)
+    assert server is not None
+    await server.startup()
+    await server.before_start()
+    await server.start_serving()
+    await server.after_start()
+    yield url
+    await server.before_stop()
+    await server.close()
+    await server.after_stop()
+    Sanic.unregister_app(app)
+    sequencing.cancel()
+    await asyncio.gather(sequencing, return_exceptions=True)
+
+
+@pytest.fixture
+async def api(hub_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client of the hub."""
+    async with aiohttp.ClientSession(hub_url) as session:
+        yield session
