@@ -4,7 +4,7 @@ All reliance is here and in the method names that `LiveServer`, `LiveEngine` and
 `tests/realtime/test_joints.py` fails at the first release that moves any of them.
 
     Sanic            a handler marked `is_websocket` may leave without an answer; its protocol has `connections`,
-                     `recv_buffer` and `transport`, and does nothing more once `transport` is None
+                     `recv_buffer` and `transport`, and does nothing more once `transport` is None; `Http.response_func`
     python-socketio  `_engineio_server_class`, `_handle_eio_*`, `_trigger_event`, `_get_event_handler`, `_send_packet`,
                      `not_handled`, `handlers`, `namespace_handlers`, `namespaces`; the methods of `AsyncManager`
     python-engineio  `sockets`, `generate_id`; every method that python-socketio calls is overridden
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sanic import HTTPResponse, Request, Sanic
+from sanic.http.http1 import Http
 from sanic.server import HttpProtocol
 
 TRIED_WITH = {"sanic": "25.12.1", "python-engineio": "4.15.1", "python-socketio": "5.18.1"}
@@ -57,5 +58,8 @@ def take_over(request: Request) -> TakenOver:
     protocol.recv_buffer.clear()
     protocol.connections.discard(protocol)
     protocol.transport = None
+    if isinstance(request.stream, Http):
+        # Its only cycle: without it the whole request is freed at once, not at some later collection.
+        del request.stream.response_func
     transport.resume_reading()
     return TakenOver(transport=transport, connections=protocol.connections, early_input=early_input)

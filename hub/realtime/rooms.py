@@ -37,7 +37,7 @@ class Member:
         self.namespace = namespace
         self.session = session
         self.standing = Standing.CONNECTING
-        self.rooms: set[str] = set()
+        self.rooms: set[str] | None = None
         # Frames for a client whose connect handler still runs: they must not overtake its CONNECT.
         self.held: list[bytes] | None = []
         self.callbacks: dict[int, Callable[..., Any]] | None = None
@@ -141,7 +141,7 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
         member = self.member(sid, namespace)
         if member is None:
             return
-        for room in list(member.rooms):
+        for room in list(member.rooms or ()):
             self.basic_leave_room(sid, namespace, room)
         member.session.members.pop(namespace, None)
         del self._members[namespace][sid]
@@ -155,13 +155,14 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
             raise ValueError("sid is not connected to requested namespace")
         if room != sid and self.is_sid_room(namespace, room):
             raise ValueError("cannot enter a sid room")
+        member.rooms = member.rooms or set()
         member.rooms.add(room)
         self._rooms.setdefault(namespace, {}).setdefault(room, {})[sid] = member
 
     def basic_leave_room(self, sid: str, namespace: str, room: str) -> None:
         """Takes a client out of a room; an empty room is forgotten."""
         member = self.member(sid, namespace)
-        if member is None or room not in member.rooms:
+        if member is None or member.rooms is None or room not in member.rooms:
             return
         member.rooms.discard(room)
         rooms = self._rooms[namespace]
@@ -185,7 +186,7 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """The rooms of a client, its own id first."""
         member = self.member(sid, namespace)
-        return [] if member is None else [sid, *(room for room in member.rooms if room != sid)]
+        return [] if member is None else [sid, *(room for room in member.rooms or () if room != sid)]
 
     async def emit(
         self,

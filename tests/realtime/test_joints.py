@@ -63,6 +63,7 @@ def test_sanic_leaves_a_marked_handler_without_an_answer():
 def test_sanic_does_nothing_to_a_transport_it_no_longer_has():
     assert {"connections", "transport"} <= set(SanicProtocol.__slots__)
     assert "recv_buffer" in HttpProtocol.__slots__
+    assert "response_func" in Http.__slots__
     assert "if self.transport is None or" in inspect.getsource(SanicProtocol.close)
     assert "close_if_idle" in vars(HttpProtocol)
     assert "abort" in vars(SanicProtocol)

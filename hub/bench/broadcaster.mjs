@@ -1,0 +1,26 @@
+// The contract of broadcasters.py by Node.js and its own socket.io: node broadcaster.mjs PORT NODE_MODULES.
+import { createRequire } from "node:module";
+import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const [port, modules] = process.argv.slice(2);
+const { Server } = createRequire(modules + "/")("socket.io");
+const ROW = { id: "0198c0de-0000-7000-8000-000000000001", status: "ready", note: "x".repeat(120), version: 7 };
+const now = () => Number(process.hrtime.bigint());
+
+const http = createServer(async (request, response) => {
+  const url = new URL(request.url, "http://localhost");
+  if (url.pathname === "/blast") {
+    const intervalNanoseconds = Number(url.searchParams.get("interval_ms")) * 1e6;
+    let due = now();
+    for (let round = Number(url.searchParams.get("rounds")); round > 0; round -= 1) {
+      io.to("crowd").emit("change", { at: now(), row: ROW });
+      due += intervalNanoseconds;
+      await sleep(Math.max(0, (due - now()) / 1e6));
+    }
+  }
+  response.end("done");
+});
+const io = new Server(http, { transports: ["websocket"], perMessageDeflate: false });
+io.on("connection", (socket) => socket.join("crowd"));
+http.listen(Number(port), "127.0.0.1");

@@ -1,0 +1,102 @@
+"""A server process that tells one event to all of its clients: our engine, or python-socketio as it comes, on Sanic.
+
+`python -m hub.bench.broadcasters hotpass|stock PORT`. `GET /blast?rounds=N&interval_ms=T` tells N events, T apart, and
+answers when the last has been handed over. `GET /quiet` answers once the garbage has been collected. Both kinds get
+the same tuned garbage collector, so that the engines are compared and nothing else. The same contract in Node.js:
+`broadcaster.mjs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import socketio
+from sanic import HTTPResponse, Request, Sanic, text
+
+from hub.realtime.engine import LiveServer
+from hub.realtime.frames import event_frame
+from hub.realtime.garbage import tune_garbage_collector
+from hub.realtime.transport import Carrier
+
+ROOM = "crowd"
+# About the size of a changed order as its kitchen sees it.
+ROW = {"id": "0198c0de-0000-7000-8000-000000000001", "status": "ready", "note": "x" * 120, "version": 7}
+
+Tell = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def hotpass(app: Sanic[Any, Any]) -> Tell:
+    """Our engine: encode once, write the same bytes to every connection."""
+    server = LiveServer(is_origin_allowed=lambda _: True, client_address=lambda request: request.ip)
+    carriers: dict[str, Carrier] = {}
+    server.attach(app)
+
+    async def connect(sid: str, _environ: dict[str, Any], _auth: Any) -> None:
+        carrier = server.connection(sid)
+        if carrier is not None:
+            carriers[sid] = carrier
+
+    async def disconnect(sid: str, _reason: str) -> None:
+        carriers.pop(sid, None)
+
+    async def tell(change: dict[str, Any]) -> None:
+        frame = event_frame("change", orjson.dumps(change))
+        for carrier in carriers.values():
+            carrier.write(frame)
+
+    server.on("connect", connect)
+    server.on("disconnect", disconnect)
+    return tell
+
+
+def stock(app: Sanic[Any, Any]) -> Tell:
+    """python-socketio's own engine, as its documentation has it."""
+    server = socketio.AsyncServer(async_mode="sanic", cors_allowed_origins="*")
+    server.attach(app)
+
+    async def connect(sid: str, _environ: dict[str, Any], _auth: Any = None) -> None:
+        await server.enter_room(sid, ROOM)
+
+    async def tell(change: dict[str, Any]) -> None:
+        await server.emit("change", change, room=ROOM)
+
+    server.on("connect", connect)
+    return tell
+
+
+def serve(kind: str, port: int) -> None:
+    """Run until SIGTERM."""
+    app: Sanic[Any, Any] = Sanic(f"broadcast_{kind}")
+    tell = {"hotpass": hotpass, "stock": stock}[kind](app)
+
+    @app.get("/blast")
+    async def blast(request: Request) -> HTTPResponse:
+        rounds, pause_seconds = int(request.args["rounds"][0]), float(request.args["interval_ms"][0]) / 1000
+        due = time.monotonic()
+        for _ in range(rounds):
+            await tell({"at": time.monotonic_ns(), "row": ROW})
+            due += pause_seconds
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        return text("done")
+
+    @app.get("/quiet")
+    async def quiet(_request: Request) -> HTTPResponse:
+        gc.collect()
+        return text("done")
+
+    @app.after_server_start
+    async def started(_app: Sanic[Any, Any]) -> None:
+        tune_garbage_collector()
+
+    app.config.RESPONSE_TIMEOUT = 600
+    app.run("127.0.0.1", port, single_process=True, access_log=False, motd=False)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,119 @@
+"""The servers that are compared, and the crowd of clients that each gets: processes that are started and ended here.
+
+`hotpass` is our engine, `stock_python_socketio` the same library on its own engine, `node_socketio` the reference
+implementation, installed from npm into `modules` (an absolute path) when it is not there; without npm it is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from hub.bench.crowd import Crowd
+
+OURS, STOCK, NODE = "hotpass", "stock_python_socketio", "node_socketio"
+NODE_SERVER = Path(__file__).with_name("broadcaster.mjs")
+START_SECONDS = 20.0
+JOIN_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A running server."""
+
+    name: str
+    process_id: int
+    url: str
+
+    async def ask(self, path: str) -> None:
+        """One HTTP request; comes back when the server has done what was asked."""
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=timeout) as http, http.get(self.url + path) as response:
+            await response.read()
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A running crowd."""
+
+    process: asyncio.subprocess.Process
+
+    async def ask(self, command: str) -> list[str]:
+        """A command of `hub.bench.crowd`; the words of its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(command.encode() + b"\n")
+        return (await self.process.stdout.readline()).decode().split()
+
+
+def node_is_at_hand(modules: Path) -> bool:
+    """Whether Node's socket.io can run; installs it once."""
+    if shutil.which("node") is None or (npm := shutil.which("npm")) is None:
+        return False
+    if not (modules / "node_modules/socket.io").is_dir():
+        modules.mkdir(parents=True, exist_ok=True)
+        quiet = ("--silent", "--no-audit", "--no-fund")
+        # NOTE: a package's name only; where npm gets it from is the machine's own setting.
+        done = subprocess.run([npm, "install", *quiet, "--prefix", modules, "socket.io@4"], check=False, timeout=120)
+        return done.returncode == 0
+    return True
+
+
+@asynccontextmanager
+async def contender(name: str, port: int, modules: Path) -> AsyncIterator[Contender]:
+    """A server, for as long as it is needed."""
+    python = (sys.executable, "-m", "hub.bench.broadcasters")
+    command = {
+        OURS: (*python, "hotpass", str(port)),
+        STOCK: (*python, "stock", str(port)),
+        NODE: (shutil.which("node") or "node", str(NODE_SERVER), str(port), str(modules)),
+    }[name]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    running = Contender(name, process.pid, f"http://127.0.0.1:{port}")
+    try:
+        await _until_it_answers(running)
+        yield running
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _until_it_answers(running: Contender) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            try:
+                await running.ask("/quiet")
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@asynccontextmanager
+async def audience(url: str, clients: int) -> AsyncIterator[Audience]:
+    """A crowd that has joined, until it has left."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hub.bench.crowd"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    running = Audience(process)
+    try:
+        async with asyncio.timeout(JOIN_SECONDS):
+            answer = await running.ask(msgspec.json.encode(Crowd(url=url, clients=clients)).decode())
+        if answer != ["ready"]:
+            raise RuntimeError(f"the crowd could not join {url}")
+        yield running
+        if process.returncode is None:
+            await running.ask("leave")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -1,0 +1,91 @@
+"""What one delivery costs the hub: one event to N clients, against python-socketio's own engine and Node's socket.io.
+
+All contenders run in the same run, on the same schedule, with the same clients in a process of their own; the cost is
+the server's processor time by the scheduler's account, divided by the deliveries that the clients counted. Most of it
+is the kernel's: `bare_send_us` is what `send()` alone takes on this machine, at this moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hub.bench.contenders import NODE, OURS, STOCK, Contender, audience, contender, node_is_at_hand
+from hub.bench.cpu import cpu_seconds
+
+# Slow enough that the slowest contender keeps pace, so that nobody is measured while it drowns.
+DELIVERIES_PER_SECOND = 3000.0
+WARM_UP_ROUNDS = 5
+BARE_SENDS = 10_000
+FRAME_BYTES = 270
+
+
+async def bench_fanout(
+    *,
+    subscribers: Sequence[int],
+    seconds: float,
+    free_port: Callable[[], int],
+    modules: Path,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """One case per number of subscribers."""
+    names = [OURS, STOCK, *([NODE] if node_is_at_hand(modules) else [])]
+    cases = []
+    for clients in subscribers:
+        results = {}
+        for name in names:
+            tell(f"{name}: {clients} subscribers for {seconds:g} s")
+            async with contender(name, free_port(), modules) as running:
+                results[name] = await _measure(running, clients, seconds)
+        cases.append(_case(clients, results, await _bare_send(clients)))
+    return {"is_well": all(case["lost"] == 0 for case in cases), "cases": cases}
+
+
+async def _measure(running: Contender, clients: int, seconds: float) -> dict[str, float]:
+    """CPU per delivery, delays, and how many deliveries are missing."""
+    rounds = max(10, round(DELIVERIES_PER_SECOND * seconds / clients))
+    interval_milliseconds = seconds / rounds * 1000
+    async with audience(running.url, clients) as crowd:
+        await running.ask(f"/blast?rounds={WARM_UP_ROUNDS}&interval_ms=20")
+        await crowd.ask(f"count {WARM_UP_ROUNDS * clients}")
+        await running.ask("/quiet")
+        before = cpu_seconds([running.process_id])
+        await running.ask(f"/blast?rounds={rounds}&interval_ms={interval_milliseconds}")
+        _, heard, p50, p99 = await crowd.ask(f"count {rounds * clients}")
+        spent_seconds = cpu_seconds([running.process_id]) - before
+    return {
+        "cpu_us_per_delivery": round(spent_seconds * 1e6 / max(1, int(heard)), 2),
+        "p50_ms": float(p50),
+        "p99_ms": float(p99),
+        "lost": rounds * clients - int(heard),
+    }
+
+
+async def _bare_send(clients: int) -> float:
+    rounds = max(10, BARE_SENDS // clients)
+    arguments = ("-m", "hub.bench.floor", str(clients), str(rounds), str(FRAME_BYTES))
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
+    told, _ = await process.communicate()
+    return round(float(told), 2)
+
+
+def _case(clients: int, results: dict[str, dict[str, float]], bare_send_us: float) -> dict[str, Any]:
+    ours = results[OURS]
+    peers = {name: result for name, result in results.items() if name != OURS}
+    return {
+        "name": f"one event to {clients} subscribers",
+        "subscribers": clients,
+        "hub_cpu_us_per_delivery": ours["cpu_us_per_delivery"],
+        "bare_send_us": bare_send_us,
+        "p50_ms": ours["p50_ms"],
+        "p99_ms": ours["p99_ms"],
+        "lost": ours["lost"],
+        "peers": peers,
+        "ratios": {
+            name: round(peer["cpu_us_per_delivery"] / max(0.01, ours["cpu_us_per_delivery"]), 2)
+            for name, peer in peers.items()
+        },
+    }
