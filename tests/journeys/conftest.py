@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from db.connection import connect
 from db.migrate import migrate
@@ -37,6 +37,8 @@ from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_
 PRODUCT_RATE = 60.0
 SMALL = Shape(name="journey", kitchens=1, couriers=1, orders=1, hours=8.0, spread_metres=500.0, door_metres=500.0)
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+PATIENCE_MILLISECONDS = 30_000  # a busy machine; nothing waits this long when all is well
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 # GitHub's and our containers run as root, where Chromium has no sandbox
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 SIZES = {"kitchen": (1280, 800), "rider": (390, 844), "operations": (1440, 900), "track": (390, 844)}
@@ -137,6 +139,7 @@ async def visit(browser: Browser, house: House) -> AsyncIterator[Callable[..., A
             viewport={"width": width, "height": height}, permissions=["geolocation"],
             geolocation={"latitude": kitchen.lat, "longitude": kitchen.lon},
         )  # fmt: skip
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
         contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(f"{screen}: {error}"))
