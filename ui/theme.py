@@ -146,6 +146,8 @@ def script() -> str:
     }
     moves: dict[str, dict[str, list[str]]] = {}
     for machine in MACHINES:
+        if machine.entity not in LOOKS:  # no screen shows it
+            continue
         for source, _, move, _ in machine.edges():
             names = moves.setdefault(machine.entity, {}).setdefault(source, [])
             if move not in names:

@@ -302,27 +302,6 @@ export const MOVES = {
    "break",
    "end"
   ]
- },
- "payment": {
-  "due": [
-   "collect",
-   "capture",
-   "void"
-  ],
-  "collected": [
-   "deposit",
-   "refund"
-  ],
-  "deposited": [
-   "reconcile",
-   "short"
-  ],
-  "captured": [
-   "refund"
-  ],
-  "refund_due": [
-   "refunded"
-  ]
  }
 };
 export const PERMISSIONS = {
