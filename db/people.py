@@ -8,15 +8,26 @@ from db.context import acting, happens
 from db.metadata import ID, as_json, given, table
 from db.statement import Connection, Statement
 
-people = table("person", ids="id", texts="name locale", booleans="is_active", times="created_at", bigints="version")
+people = table(
+    "person",
+    ids="id merged_into",
+    texts="name locale time_zone",
+    arrays="notifications",
+    booleans="is_active",
+    times="created_at erased_at",
+    bigints="version",
+)
 grants = table("role_grant", ids="id person_id", texts="role scope", times="expires_at", bigints="version")
 
 # primary key; role_grant_once; session_person_revoked. The person with the live grants as JSON, and the sessions
 # that were ended while one of their tokens may still be alive; no row: unknown or disabled.
 AUTHORITY = Statement(
     text(
-        """select p.name, coalesce((select json_agg(json_build_object('id', g.id, 'role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
-            from role_grant g where g.person_id = p.id and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants,
+        """select p.name,
+            coalesce((select json_agg(json_build_object(
+                    'id', g.id, 'role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
+                from role_grant g where g.person_id = p.id
+                    and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants,
             -- no access token lives longer than an hour
             array(select s.id::text from session s where s.person_id = p.id and s.state = 'revoked'
                 and s.revoked_at > clock_timestamp() - interval '2 hours') as ended

@@ -25,7 +25,7 @@ from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
 from db.connection import DATABASE_AWAY, Database
-from db.encryption import derive
+from db.encryption import derive, make_data_keys
 from hub.auth.api import ENDPOINTS as AUTH
 from hub.deliveries.api import ENDPOINTS as DELIVERIES
 from hub.dispatch.loop import Dispatcher
@@ -53,10 +53,11 @@ from hub.service.api import BLUEPRINT as SERVICE
 from hub.service.asyncapi import asyncapi_document
 from hub.service.openapi import openapi_document
 from hub.settings import Settings
+from hub.users.api import ENDPOINTS as ME
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, ME, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
@@ -94,6 +95,15 @@ def secret_of(settings: Settings) -> str:
     if settings.secret_key is None:
         raise NotConfigured("set HOTPASS_SECRET_KEY; make one with: openssl rand -base64 48")
     return settings.secret_key.get_secret_value()
+
+
+def data_secret_of(settings: Settings) -> str:
+    """The secret that seals private columns. Raises `NotConfigured` where real engines keep real people."""
+    if settings.data_key is not None:
+        return settings.data_key.get_secret_value()
+    if settings.profile == "embedded":
+        return derive(secret_of(settings).encode(), "data").hex()
+    raise NotConfigured("set HOTPASS_DATA_KEY; make one with: openssl rand -base64 48")
 
 
 def serve_hub(settings: Settings, told: Told) -> None:
@@ -166,7 +176,8 @@ def _live_and_die(
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
         authority = Authority(database)
-        keys = make_key_ring(secret)
+        keys = make_key_ring(secret, [key.get_secret_value() for key in settings.previous_secret_keys])
+        previous_data = [key.get_secret_value() for key in settings.previous_data_keys]
         nudge = Nudge(redis)
         is_embedded = settings.profile == "embedded"
         live = holder["live"] = LiveHub(
@@ -175,9 +186,10 @@ def _live_and_die(
         )  # fmt: skip
         app.ctx.house = House(
             database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
+            data_keys=make_data_keys(data_secret_of(settings), previous_data),
             limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1),
-            tracking_secret=derive(secret.encode(), "tracking").hex(), access_token_seconds=settings.access_token_seconds,
-            is_embedded=is_embedded, take_positions=live.intake.take,
+            tracking_secret=derive(secret.encode(), "tracking").hex(),
+            access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded, take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey URL")
     secret_key: SecretStr | None = Field(None, description="at least 32 bytes; signs access tokens")
     data_key: SecretStr | None = Field(None, description="at least 32 bytes; encrypts phones and addresses")
+    previous_secret_keys: tuple[SecretStr, ...] = Field(
+        (), description="secret keys that still verify tokens, newest first"
+    )
+    previous_data_keys: tuple[SecretStr, ...] = Field((), description="data keys that still open columns, newest first")
 
     ui_storage_secret: SecretStr | None = Field(None, description="at least 32 bytes; signs the UI's session cookies")
     ready_socket: Path | None = Field(None, description="datagram socket that is told `READY=1` (as systemd's)")

@@ -54,6 +54,7 @@ class Route:
     is_keyed: bool
     rate_class: RateClass
     is_public: bool
+    status: int = 200
     answer: Any = None
 
 
@@ -106,6 +107,7 @@ class Endpoints:
         is_keyed: bool | None = None,
         rate_class: RateClass | None = None,
         is_public: bool = False,
+        status: int = 200,
         answer: Any = None,
     ) -> Callable[[Handler], Handler]:
         """Serve `path` (below /v1) by the decorated handler. A route without permission is for anybody signed in.
@@ -122,13 +124,14 @@ class Endpoints:
             is_keyed=(method == "POST") if is_keyed is None else is_keyed,
             rate_class=rate_class or class_of(method, permission),
             is_public=is_public,
+            status=status,
             answer=answer,
         )
 
         def register(handler: Handler) -> Handler:
             async def handle(request: Request, **ids: Any) -> HTTPResponse:
                 call = await admit(route, request, ids)
-                return as_response(await handler(call))
+                return as_response(await handler(call), route.status)
 
             self.routes.append(route)
             self.blueprint.add_route(handle, route.path, methods=[method], name=f"{method}_{path}".replace("/", "_"))
@@ -243,9 +246,9 @@ def expected_version(request: Request) -> int | None:
     return int(match.group(1))
 
 
-def as_response(answer: Any) -> HTTPResponse:
+def as_response(answer: Any, usual_status: int = 200) -> HTTPResponse:
     """A handler's answer as JSON."""
     if isinstance(answer, HTTPResponse):
         return answer
-    body, status = answer if isinstance(answer, tuple) else (answer, 200)
+    body, status = answer if isinstance(answer, tuple) else (answer, usual_status)
     return raw(orjson.dumps(body), status=status, content_type="application/json")

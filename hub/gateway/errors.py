@@ -37,6 +37,10 @@ GUARDS: dict[str, tuple[str, str]] = {
     "HP010": ("kitchen.closed", "this kitchen is closed: order elsewhere or later"),
     "HP011": ("kitchen.paused", "this kitchen takes no orders for a while: try again later"),
     "HP012": ("kitchen.full", "this kitchen has as many orders as it can cook: try again in a few minutes"),
+    "HP030": ("address.too_many", "you have twenty addresses: forget one before you add another"),
+    "HP031": ("order.blocked", "this order cannot be taken: ask the kitchen"),
+    "HP032": ("order.prepaid_only", "this order must be paid before it is cooked"),
+    "HP033": ("role.last_administrator", "the last administrator cannot be removed: appoint another one first"),
     "HP020": ("rider.full", "this rider has no room for another order"),
 }
 _SANIC = {404: NotFound, 413: TooLarge}

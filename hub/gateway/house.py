@@ -9,6 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from db.connection import Database
+from db.encryption import DataKeys
 from hub.gateway.authority import Authority
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
@@ -23,6 +24,7 @@ class House:
     redis: Redis
     authority: Authority
     keys: KeyRing
+    data_keys: DataKeys
     nudge: Nudge
     limiter: Limiter
     tracking_secret: str

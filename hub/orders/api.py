@@ -56,10 +56,12 @@ async def quote(call: Call) -> Any:
     return {"quote": (await price(call.house.database, call.body)).as_quote()}
 
 
-@ENDPOINTS.route("POST", "/orders", summary="Place an order", permission=Permission.ORDER_PLACE, body=PlaceBody)
+@ENDPOINTS.route(
+    "POST", "/orders", summary="Place an order", permission=Permission.ORDER_PLACE, body=PlaceBody, status=201
+)
 async def place_order(call: Call) -> Any:
     """201 `{order, lines, tracking}`."""
-    return await place(call, call.body), 201
+    return await place(call, call.body)
 
 
 @ENDPOINTS.route("GET", "/orders", summary="List orders", permission=Permission.ORDER_READ)

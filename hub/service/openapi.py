@@ -46,14 +46,13 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _operation(route: Route, of_body: dict[type[msgspec.Struct], Any]) -> dict[str, Any]:
-    created = route.method == "POST" and route.path in ("/v1/orders",)
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.method.lower()}{re.sub(r'[^a-z0-9]+', '_', PARAMETER.sub(r'by_id', route.path).lower())}",
         "security": [{}] if route.is_public else [{"bearer": []}],
         "parameters": [*_path_parameters(route), *_header_parameters(route)],
         "responses": {
-            "201" if created else "200": {
+            str(route.status): {
                 "description": "Done.",
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },

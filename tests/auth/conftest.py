@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -18,7 +19,7 @@ from db.people import ADD_GRANT, ADD_PERSON
 from hub.app import make_hub
 from hub.auth.sessions import Doorkeeper
 from hub.embedded.engines import Engines
-from hub.gateway.tokens import make_key_ring
+from hub.gateway.tokens import issue_access, make_key_ring
 from hub.observability.health import Workers
 from hub.realtime.sequencer import Sequencer
 from hub.settings import Settings
@@ -87,6 +88,27 @@ async def hub_url(engines: Engines, module_database_url: str) -> AsyncIterator[s
     Sanic.unregister_app(app)
     sequencing.cancel()
     await asyncio.gather(sequencing, return_exceptions=True)
+
+
+def bearer(person_id: str, session_id: str | None = None) -> dict[str, str]:
+    """The header of a person whose sign-in the database does not know, as a demo's actors have it."""
+    ring = make_key_ring(SECRET)
+    token, _ = issue_access(ring, person_id=person_id, session_id=session_id or str(uuid4()), lifetime_seconds=600)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def keyed() -> dict[str, str]:
+    """A fresh idempotency key."""
+    return {"Idempotency-Key": uuid4().hex}
+
+
+@pytest.fixture
+async def hub_database(module_database_url: str) -> AsyncIterator[Database]:
+    """The database of the module's hub."""
+    database = Database(module_database_url, size=2, application="tests")
+    await database.start()
+    yield database
+    await database.stop()
 
 
 @pytest.fixture
