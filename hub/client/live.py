@@ -4,8 +4,9 @@
       ▲                                                  │
       └──────────────────── socket lost ─────────────────┘
 
-Frames of a topic that is being asked for are left out: the answer contains them. `Live` owns one task; leave the
-`async with` block to end it. Whoever reads a `TopicFold` may do so at any moment: it is only changed between awaits.
+Frames of a topic that is being asked for wait for the answer, which may share a segment with them: what it contains
+is left out, the rest follows. `Live` owns one task; leave the `async with` block to end it. Whoever reads a `TopicFold`
+may do so at any moment: it is only changed between awaits.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hub.client.socket import Socket, open_socket
 SHORTEST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 MOST_PAGES = 10_000
+MOST_WAITING = 20_000  # changes of one topic while its answer is on the way; beyond it the question is asked anew
 Auth = Callable[[], dict[str, str]]
 T = TypeVar("T")
 
@@ -63,6 +65,7 @@ class _Subscription:
     fold: TopicFold
     is_live: bool = False
     asked: int = 0
+    waiting: list[Change] = field(default_factory=list)
     settled: asyncio.Future[None] | None = None
     task: asyncio.Task[None] | None = None
 
@@ -212,6 +215,7 @@ class Live:
         if one is None or not self.is_connected or one.fold.is_revoked:
             return
         one.is_live = False
+        one.waiting.clear()
         one.asked += 1
         if one.task is not None:
             one.task.cancel()
@@ -262,6 +266,10 @@ class Live:
         one.is_live = True
         for entity, row in put:
             self._told(fold, entity, row)
+        early, one.waiting = one.waiting, []
+        for change in early:
+            if change.offset > last["offset"]:
+                self._changed(change)
 
     def _refuse(self, one: _Subscription, refusal: AskRefused) -> None:
         if one.settled is not None and not one.settled.done():
@@ -292,7 +300,12 @@ class Live:
 
     def _changed(self, change: Change) -> None:
         one = self._topics.get(change.topic)
-        if one is None or not (one.is_live or one.fold.is_revoked):
+        if one is None:
+            return
+        if not (one.is_live or one.fold.is_revoked):
+            one.waiting.append(change)
+            if len(one.waiting) > MOST_WAITING:
+                self._ask(change.topic)
             return
         if one.fold.change(change):
             if self.watchers.on_change is not None:

@@ -26,6 +26,7 @@ class SmallHub:
     asked: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     page_changes: int | None = None
+    told_with_the_answer: int = 0
     sids: list[str] = field(default_factory=list)
 
     def commit(self, key: str, *, op: str = "put") -> dict[str, Any]:
@@ -54,6 +55,11 @@ class SmallHub:
     async def tell(self, key: str) -> None:
         """Commit a change and tell it, as a hub should."""
         await self.say("change", self.commit(key))
+
+    async def tell_many(self, count: int) -> None:
+        """Commit so many changes and tell them at once."""
+        for number in range(count):
+            await self.tell(f"k{number}")
 
     async def cut(self) -> None:
         """End every connection."""
@@ -87,6 +93,7 @@ async def small_hub() -> AsyncIterator[SmallHub]:
     """A running small hub."""
     sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"], async_handlers=False)
     hub = SmallHub(sio)
+    tellings: list[asyncio.Future[None]] = []
     app = web.Application()
     sio.attach(app)
 
@@ -100,7 +107,12 @@ async def small_hub() -> AsyncIterator[SmallHub]:
 
     @sio.on("subscribe")
     async def subscribe(sid: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return hub.answer(payload)
+        answer = hub.answer(payload)
+        changes, hub.told_with_the_answer = hub.told_with_the_answer, 0
+        if changes:
+            # the answer is queued first when this handler returns; both leave in one write
+            asyncio.get_running_loop().call_soon(lambda: tellings.append(asyncio.ensure_future(hub.tell_many(changes))))
+        return answer
 
     @sio.on("unsubscribe")
     async def unsubscribe(sid: str, payload: dict[str, Any]) -> dict[str, Any]:

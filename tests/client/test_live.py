@@ -157,3 +157,10 @@ async def test_counts_outlive_a_left_topic(hub: SmallHub, live: Live) -> None:
     await reached(live, fold, 1)
     await live.unsubscribe(TOPIC)
     assert live.tally().applied == 1
+
+
+async def test_changes_in_the_same_segment_as_the_answer_are_kept(hub: SmallHub, live: Live) -> None:
+    hub.told_with_the_answer = 3
+    fold = await live.subscribe(TOPIC)
+    await reached(live, fold, 3)
+    assert (fold.tally.applied, fold.tally.is_clean) == (3, True)
