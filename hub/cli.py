@@ -23,13 +23,13 @@ from hub.arguments import (
     Port,
     Seed,
     Speed,
-    duration,
     fail,
     find_servers,
     needed_database,
     read_settings,
     say,
 )
+from hub.benchmarks import bench
 
 if TYPE_CHECKING:
     from hub.demo.day import Day
@@ -45,7 +45,6 @@ app = typer.Typer(
 )
 users = typer.Typer(no_args_is_help=True, help="People and what they may do.")
 app.add_typer(users, name="users")
-bench = typer.Typer(no_args_is_help=True, help="Figures of this machine: real processes, independent clients.")
 app.add_typer(bench, name="bench")
 
 
@@ -107,25 +106,6 @@ def _demonstrate(wish: dict[str, Any], data: Path | None, *, plain: bool, json: 
 
     readout = Readout(plain=plain, json=json)
     result = demonstrate(Wish(directory=data or read_settings().data_directory, **wish), readout)
-    readout.result(result)
-    raise typer.Exit(0 if result["is_well"] else 1)
-
-
-@bench.command()
-def pipeline(
-    rates: Annotated[str, typer.Option(help="Changes per second, one case each.")] = "200,500,1000",
-    for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 6.0,
-    hub_workers: Annotated[int, typer.Option(min=1, max=64, help="Hub worker processes.")] = 1,
-    plain: Plain = False,
-    json: Json = False,
-) -> None:
-    """From a committed row to three hundred subscribers: delay, CPU per change, and what was lost."""
-    from hub.embedded.benchmark import PipelineWish, benchmark_pipeline
-    from hub.embedded.readout import Readout
-
-    readout = Readout(plain=plain, json=json)
-    wanted = tuple(float(rate) for rate in rates.split(","))
-    result = benchmark_pipeline(PipelineWish(rates=wanted, seconds=for_, hub_workers=hub_workers), readout)
     readout.result(result)
     raise typer.Exit(0 if result["is_well"] else 1)
 

@@ -3,5 +3,10 @@
 pipeline      from a committed row to three hundred subscribers, at several rates
 subscribers   a process of many sockets that records while it runs and reads afterwards
 writers       a process that changes rows at a given rate, whatever the answers do
+fanout        what one delivery costs, against python-socketio's own engine and Node's socket.io
+memory        what an idle client costs, against the same peers
+storm         everybody comes, and leaves, at once, against the same peers
+contenders    the processes of those three: the servers (broadcasters, broadcaster.mjs) and their clients (crowd)
+floor         what the kernel alone takes for a delivery
 cpu           processor time of process trees, from the scheduler's own account
 """

@@ -1,11 +1,14 @@
 // The contract of broadcasters.py by Node.js and its own socket.io: node broadcaster.mjs PORT NODE_MODULES.
 import { createRequire } from "node:module";
 import { createServer } from "node:http";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const [port, modules] = process.argv.slice(2);
 const { Server } = createRequire(modules + "/")("socket.io");
 const ROW = { id: "0198c0de-0000-7000-8000-000000000001", status: "ready", note: "x".repeat(120), version: 7 };
+const RESOLUTION_MS = 2;
+const stall = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 const now = () => Number(process.hrtime.bigint());
 
 const http = createServer(async (request, response) => {
@@ -18,6 +21,13 @@ const http = createServer(async (request, response) => {
       due += intervalNanoseconds;
       await sleep(Math.max(0, (due - now()) / 1e6));
     }
+  }
+  if (url.pathname === "/stall") {
+    const longest = Math.max(0, stall.max / 1e6 - RESOLUTION_MS);
+    stall.reset();
+    stall.enable();
+    response.end(`${io.engine.clientsCount} ${longest.toFixed(1)}`);
+    return;
   }
   response.end("done");
 });

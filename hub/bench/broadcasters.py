@@ -1,7 +1,8 @@
 """A server process that tells one event to all of its clients: our engine, or python-socketio as it comes, on Sanic.
 
 `python -m hub.bench.broadcasters hotpass|stock PORT`. `GET /blast?rounds=N&interval_ms=T` tells N events, T apart, and
-answers when the last has been handed over. `GET /quiet` answers once the garbage has been collected. Both kinds get
+answers when the last has been handed over. `GET /quiet` answers once the garbage has been collected. `GET /stall` tells
+how many clients there are and the longest time (ms) the loop could not run since it was last asked. Both kinds get
 the same tuned garbage collector, so that the engines are compared and nothing else. The same contract in Node.js:
 `broadcaster.mjs`.
 """
@@ -28,10 +29,13 @@ ROOM = "crowd"
 # About the size of a changed order as its kitchen sees it.
 ROW = {"id": "0198c0de-0000-7000-8000-000000000001", "status": "ready", "note": "x" * 120, "version": 7}
 
+TICK_SECONDS = 0.002
+
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
+Count = Callable[[], int]
 
 
-def hotpass(app: Sanic[Any, Any]) -> Tell:
+def hotpass(app: Sanic[Any, Any]) -> tuple[Tell, Count]:
     """Our engine: encode once, write the same bytes to every connection."""
     server = LiveServer(is_origin_allowed=lambda _: True, client_address=lambda request: request.ip)
     carriers: dict[str, Carrier] = {}
@@ -52,10 +56,10 @@ def hotpass(app: Sanic[Any, Any]) -> Tell:
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
-    return tell
+    return tell, lambda: len(carriers)
 
 
-def stock(app: Sanic[Any, Any]) -> Tell:
+def stock(app: Sanic[Any, Any]) -> tuple[Tell, Count]:
     """python-socketio's own engine, as its documentation has it."""
     server = socketio.AsyncServer(async_mode="sanic", cors_allowed_origins="*")
     server.attach(app)
@@ -67,13 +71,36 @@ def stock(app: Sanic[Any, Any]) -> Tell:
         await server.emit("change", change, room=ROOM)
 
     server.on("connect", connect)
-    return tell
+    return tell, lambda: len(server.eio.sockets)
+
+
+class Stall:
+    """The longest time that the loop could not run."""
+
+    def __init__(self) -> None:
+        self._longest_seconds = 0.0
+        self._watch: asyncio.Task[None] | None = None
+
+    async def _tick(self) -> None:
+        """Tick for ever, and note how late each tick is."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(TICK_SECONDS)
+            self._longest_seconds = max(self._longest_seconds, time.monotonic() - began - TICK_SECONDS)
+
+    def take(self) -> float:
+        """Milliseconds since last asked; nobody watches before the first question, for watching costs."""
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._tick())
+        longest, self._longest_seconds = self._longest_seconds, 0.0
+        return longest * 1000
 
 
 def serve(kind: str, port: int) -> None:
     """Run until SIGTERM."""
     app: Sanic[Any, Any] = Sanic(f"broadcast_{kind}")
-    tell = {"hotpass": hotpass, "stock": stock}[kind](app)
+    tell, count = {"hotpass": hotpass, "stock": stock}[kind](app)
+    stall = Stall()
 
     @app.get("/blast")
     async def blast(request: Request) -> HTTPResponse:
@@ -89,6 +116,10 @@ def serve(kind: str, port: int) -> None:
     async def quiet(_request: Request) -> HTTPResponse:
         gc.collect()
         return text("done")
+
+    @app.get("/stall")
+    async def stalled(_request: Request) -> HTTPResponse:
+        return text(f"{count()} {stall.take():.1f}")
 
     @app.after_server_start
     async def started(_app: Sanic[Any, Any]) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,11 @@ class Contender:
     process_id: int
     url: str
 
-    async def ask(self, path: str) -> None:
-        """One HTTP request; comes back when the server has done what was asked."""
+    async def ask(self, path: str) -> str:
+        """One HTTP request; comes back when the server has done what was asked, with what it told."""
         timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(timeout=timeout) as http, http.get(self.url + path) as response:
-            await response.read()
+            return await response.text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,10 @@ async def contender(name: str, port: int, modules: Path) -> AsyncIterator[Conten
 async def _until_it_answers(running: Contender) -> None:
     async with asyncio.timeout(START_SECONDS):
         while True:
-            try:
+            with suppress(aiohttp.ClientError):
                 await running.ask("/quiet")
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.05)
-            else:
                 return
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from hub.bench.cpu import cpu_seconds
 # Slow enough that the slowest contender keeps pace, so that nobody is measured while it drowns.
 DELIVERIES_PER_SECOND = 3000.0
 WARM_UP_ROUNDS = 5
-BARE_SENDS = 10_000
+BARE_SEND_ROUNDS = 20
 FRAME_BYTES = 270
 
 
@@ -65,8 +65,7 @@ async def _measure(running: Contender, clients: int, seconds: float) -> dict[str
 
 
 async def _bare_send(clients: int) -> float:
-    rounds = max(10, BARE_SENDS // clients)
-    arguments = ("-m", "hub.bench.floor", str(clients), str(rounds), str(FRAME_BYTES))
+    arguments = ("-m", "hub.bench.floor", str(clients), str(BARE_SEND_ROUNDS), str(FRAME_BYTES))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     told, _ = await process.communicate()
     return round(float(told), 2)
