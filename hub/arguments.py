@@ -25,9 +25,9 @@ Speed = Annotated[float, typer.Option(min=0.1, max=3600, help="Product seconds i
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same city and the same chances.")]
 
 
-def duration(text: str) -> float:
-    """Seconds of `90`, `60s`, `5m` or `1.5h`."""
-    found = DURATION.fullmatch(text.strip())
+def duration(text: str | float) -> float:
+    """Seconds of `90`, `60s`, `5m` or `1.5h`; a number is a default that passes through here too."""
+    found = DURATION.fullmatch(str(text).strip())
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a duration; write 60s, 5m or 1h")
     return float(found[1]) * SECONDS_OF[found[2]]
