@@ -12,9 +12,16 @@ from hub.domain.topics import TopicKind
 from hub.domain.views import VIEWS
 
 K = TopicKind
-TABLES = {"order": "orders", "line": "order_line", "user": "person", "grant": "role_grant"}
+TABLES = {
+    "order": "orders",
+    "line": "order_line",
+    "user": "person",
+    "grant": "role_grant",
+    "security": "security_event",
+}
 _OPEN = "archived_at is null and "
 _KEY = "{} = cast(:key as uuid)"
+_ALWAYS = "cast(:key as text) is not null"
 
 # (kind, entity) -> condition on the entity's table; every pair of `VIEWS` has one
 CONDITIONS: dict[tuple[TopicKind, str], str] = {
@@ -43,6 +50,8 @@ CONDITIONS: dict[tuple[TopicKind, str], str] = {
     (K.OPERATIONS, "order"): _OPEN + "region = cast(:key as text)",
     (K.OPERATIONS, "delivery"): _OPEN + "region = cast(:key as text)",
     (K.OPERATIONS, "offer"): "state = 'live' and region = cast(:key as text)",
+    (K.ADMINISTRATION, "block"): "lifted_at is null and " + _ALWAYS,
+    (K.ADMINISTRATION, "security"): "at > clock_timestamp() - interval '1 day' and " + _ALWAYS,
     (K.USER, "user"): _KEY.format("id"),
     (K.USER, "grant"): _KEY.format("person_id"),
     (K.USER, "session"): _KEY.format("person_id"),

@@ -36,7 +36,7 @@ from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import make_key_ring
-from hub.jobs import archive_orders, expire_offers, expire_orders, fire_lines, forget
+from hub.jobs import archive_orders, expire_grants, expire_offers, expire_orders, fire_lines, forget
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
@@ -53,11 +53,12 @@ from hub.service.api import BLUEPRINT as SERVICE
 from hub.service.asyncapi import asyncapi_document
 from hub.service.openapi import openapi_document
 from hub.settings import Settings
+from hub.users.admin_api import ENDPOINTS as USERS
 from hub.users.api import ENDPOINTS as ME
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, ME, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
@@ -189,7 +190,8 @@ def _live_and_die(
             data_keys=make_data_keys(data_secret_of(settings), previous_data),
             limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1),
             tracking_secret=derive(secret.encode(), "tracking").hex(),
-            access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded, take_positions=live.intake.take,
+            access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded,
+            take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()
@@ -250,7 +252,8 @@ def run_jobs(settings: Settings, told: Told) -> None:
     """Do the clock's own work until SIGTERM."""
     urls = urls_of(settings)
     jobs = (
-        fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, archive_orders.JOB, forget.job(settings.change_log_days),
+        fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
+        forget.job(settings.change_log_days),
     )  # fmt: skip
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:

@@ -117,6 +117,20 @@ VIEWS: dict[str, dict[TopicKind, tuple[str, ...]]] = {
     "payment": {K.ORDER: ("id", "order_id", "method", "state", "amount_minor", "currency", "collected_minor")},
     "user": {K.USER: ("id", "name", "locale", "is_active")},
     "grant": {K.USER: ("id", "person_id", "role", "scope", "expires_at")},
+    "block": {
+        K.ADMINISTRATION: (
+            "id",
+            "kind",
+            "subject",
+            "effect",
+            "reason",
+            "author_id",
+            "created_at",
+            "expires_at",
+            "lifted_at",
+        )
+    },
+    "security": {K.ADMINISTRATION: ("id", "at", "kind", "severity", "person_id", "ip", "detail", "request_id")},
     "session": {K.USER: ("id", "person_id", "created_at", "expires_at", "revoked_at", "device")},
 }
 

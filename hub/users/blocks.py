@@ -1,0 +1,91 @@
+"""Who may not order, or only when paid before: by person, by phone, or by square of town."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from db import blocks
+from db.encryption import blind_index
+from hub.domain.errors import Conflict, NotFound, Unprocessable
+from hub.domain.geo import is_on_globe
+from hub.gateway.endpoint import Call
+from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
+from hub.gateway.paging import page_of, page_query
+from hub.users.people import check_everywhere
+from hub.users.private import PHONE, normal_phone
+
+LONGEST_DAYS = 366
+
+
+def subject_of(call: Call, kind: str, value: str) -> str:
+    """What the database compares. Raises `Unprocessable` for a value that does not fit the kind."""
+    if kind == "phone":
+        return blind_index(call.house.data_keys, normal_phone(value, path="$.value"), purpose=PHONE).hex()
+    if kind == "person":
+        try:
+            return str(UUID(value))
+        except ValueError as error:
+            raise Unprocessable("this is not an id", path="$.value") from error
+    return cell_of(value)
+
+
+def cell_of(value: str) -> str:
+    """The square of a place `lat,lon`: hundredths of a degree, rounded down; about a kilometre."""
+    try:
+        lat, lon = (float(part) for part in value.split(","))
+    except ValueError as error:
+        raise Unprocessable("a cell is given as lat,lon", path="$.value") from error
+    if not is_on_globe(lat, lon):
+        raise Unprocessable("this is no place on the globe", path="$.value")
+    return f"{math.floor(lat * 100)} {math.floor(lon * 100)}"
+
+
+async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, expires_at: datetime) -> dict[str, Any]:
+    """Block until `expires_at`, at most a year. Raises `Conflict` for an administrator or oneself."""
+    check_everywhere(call)
+    now = datetime.now(UTC)
+    if expires_at.tzinfo is None or not now < expires_at <= now + timedelta(days=LONGEST_DAYS):
+        raise Unprocessable("a block ends within a year, with an offset from UTC", path="$.expires_at")
+    text = await attempt(
+        call.house.database,
+        blocks.ADD,
+        **keyed(call),
+        kind=kind,
+        subject=subject_of(call, kind, value),
+        effect=effect,
+        reason=reason.strip(),
+        expires_at=expires_at,
+        context=said(call, reason),
+    )
+    if text is None:
+        async with call.house.database.connection() as conn:
+            stored = await stored_answer(conn, call)
+        if stored is None:
+            raise Conflict("neither an administrator nor you yourself can be blocked", code="block.protected")
+        return stored
+    call.house.nudge()
+    return decode(text)
+
+
+async def lift(call: Call, *, reason: str) -> dict[str, Any]:
+    """End a block early. Raises `NotFound`."""
+    check_everywhere(call)
+    async with call.house.database.connection() as conn:
+        text = await blocks.LIFT.value(conn, **call.ids, context=said(call, reason))
+    if text is None:
+        raise NotFound("there is no such block, or it has ended")
+    call.house.nudge()
+    return decode(text)
+
+
+async def list_blocks(call: Call) -> dict[str, Any]:
+    """A page of the blocks in force, newest first; `?kind=`."""
+    check_everywhere(call)
+    query = page_query(call, texts=("kind",))
+    async with call.house.database.connection() as conn:
+        rows = await blocks.BLOCKS_PAGE.rows(conn, **query.filters, after=query.after)
+    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+    return {"blocks": page, "next": following}
