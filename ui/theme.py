@@ -103,8 +103,8 @@ LOOKS: dict[str, dict[str, Look]] = {
     "delivery": {
         Delivery.WAITING: Look(word="Needs a rider", sign="○", hue=Hue.GREY),
         Delivery.OFFERED: Look(word="Offered", sign="◔", hue=Hue.BLUE),
-        Delivery.ASSIGNED: Look(word="Rider coming", sign="◑", hue=Hue.BLUE),
-        Delivery.AT_KITCHEN: Look(word="Rider here", sign="⌂", hue=Hue.VIOLET),
+        Delivery.ASSIGNED: Look(word="To the kitchen", sign="◑", hue=Hue.BLUE),
+        Delivery.AT_KITCHEN: Look(word="At the kitchen", sign="⌂", hue=Hue.VIOLET),
         Delivery.PICKED_UP: Look(word="On the way", sign="➤", hue=Hue.TEAL),
         Delivery.AT_DOOR: Look(word="At the door", sign="▣", hue=Hue.TEAL),
         Delivery.DELIVERED: Look(word="Delivered", sign="★", hue=Hue.GREEN),

@@ -64,7 +64,7 @@ async def test_one_order_moves_all_four_screens(house: House, visit: Visit, cust
     await expect(status).to_contain_text("Cooking")
     await rider.locator(".offer").get_by_role("button", name="ACCEPT").click()
     await slide(rider, "ARRIVED")
-    await expect(kitchen.locator(f'[data-order="{order["id"]}"]')).to_contain_text("Rider here")
+    await expect(kitchen.locator(f'[data-order="{order["id"]}"]')).to_contain_text("At the kitchen")
     await bump(kitchen, order["id"], "DONE")
     await bump(kitchen, order["id"], "READY")
     await expect(status).to_contain_text("Ready")

@@ -57,7 +57,7 @@ function content(fold, id, kitchens) {
   const none = fold.isKnown ? "No screen is open to you yet. Ask your manager for a role." : "Looking what is open to you…";
   const list = links.length > 0 ? make("ul.doors", {}, ...links) : make("p.empty", {}, none);
   const name = fold.row("user", id)?.name;
-  return make("main.home-main", {}, make("h1", {}, name ? `Hello ${name}` : "Hello"), list, button("Sign out", () => signOut()));
+  return make("div.home-main", {}, make("h1", {}, name ? `Hello ${name}` : "Hello"), list, button("Sign out", () => signOut()));
 }
 
 function link(href, title, text) {

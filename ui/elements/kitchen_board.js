@@ -3,7 +3,7 @@
 import { button, make, oncePerFrame, openDialog, patchList, setAttribute, setShown, setText } from "/static/dom.js";
 import { Commands } from "/static/commands.js";
 import { KitchenActions } from "/static/kitchen_actions.js";
-import { allDay, countOrders, tickets } from "/static/kitchen_rules.js";
+import { allDay, countOrders, risk, tickets } from "/static/kitchen_rules.js";
 import { showDishes, showRecall } from "/static/kitchen_panels.js";
 import { Live } from "/static/live.js";
 import { handleKeys } from "/static/keys.js";
@@ -90,7 +90,7 @@ class Board {
       empty: make("p.empty"),
       pages: make("nav.pages", { "aria-label": "Pages" }),
       more: make("span.pages-text"),
-      side: make("aside.all-day", { "aria-label": "All-day counts" }),
+      side: make("section.all-day", { "aria-label": "All-day counts", tabindex: 0 }),
       totals: make("ul.totals"),
       spoken: make("div.visually-hidden", { role: "alert" }),
     };
@@ -99,7 +99,7 @@ class Board {
     parts.side.append(make("h2", {}, "All-day"), parts.totals);
     const tools = [parts.sound, parts.dishes, parts.allDay, parts.recall, parts.help];
     const head = make("header.board-head", {}, parts.name, parts.station, parts.counts, this.bar.node, ...tools);
-    const main = make("main.board-main", {}, parts.tickets, parts.empty, parts.side);
+    const main = make("div.board-body.board-main", {}, parts.tickets, parts.empty, parts.side);
     this.root.classList.add("board", "kitchen-board");
     this.root.append(head, main, parts.pages, this.toasts.node, parts.spoken);
     this.parts = parts;
@@ -221,8 +221,11 @@ class Board {
   }
 
   #pageText(size) {
-    const after = Math.max(0, this.shown.length - (this.page + 1) * size);
-    return `page ${this.page + 1}/${Math.ceil(this.shown.length / size)}${after ? ` · +${after} more` : ""}`;
+    const after = this.shown.slice((this.page + 1) * size);
+    const now = this.live.clock.now();
+    const late = after.filter((ticket) => risk(ticket, now) === "late").length;
+    const more = after.length === 0 ? "" : ` · +${after.length} more${late ? ` (${late} late)` : ""}`;
+    return `page ${this.page + 1}/${Math.ceil(this.shown.length / size)}${more}`;
   }
 
   #dishesText() {

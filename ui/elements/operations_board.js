@@ -70,7 +70,7 @@ class Board {
       stages: make("ul.stages"),
       late: make("ul.late-list"),
       noLate: make("p.empty"),
-      riders: make("ul.rider-list"),
+      riders: make("ul.rider-list", { tabindex: 0, "aria-label": "Riders" }),
       map: new CityMap({ title: "Kitchens and riders of the region", height: 62 }),
       ticker: make("ol.ticker", { tabindex: 0, "aria-label": "What just happened" }),
     };
@@ -78,7 +78,7 @@ class Board {
     const help = button("?", () => this.#showKeys(), { "aria-label": "Keys" });
     const head = make("header.board-head", {}, make("h1", {}, `Operations · ${this.region}`), this.bar.node, parts.time, help);
     const main = make(
-      "main.operations-main", {}, parts.figures,
+      "div.board-body.operations-main", {}, parts.figures,
       panel("panel-kitchens", "Kitchens: open orders / capacity", parts.kitchens),
       panel("panel-stages", "Orders by stage", parts.stages),
       panel("panel-late", "Late now", parts.late, parts.noLate),

@@ -88,8 +88,8 @@ class Desk {
       out: button("Sign out", () => signOut()),
     };
     this.root.classList.add("board", "rider-desk");
-    const head = make("header.board-head", {}, parts.shift, this.bar.node, parts.gps);
-    const main = make("main.rider-main", {}, parts.offers, parts.deliveries, parts.empty, parts.map.node, parts.shiftMoves, parts.out);
+    const head = make("header.board-head", {}, make("h1.visually-hidden", {}, "Rider"), parts.shift, this.bar.node, parts.gps);
+    const main = make("div.board-body.rider-main", {}, parts.offers, parts.deliveries, parts.empty, parts.map.node, parts.shiftMoves, parts.out);
     this.root.append(head, main, this.toasts.node, parts.spoken);
     this.parts = parts;
     setText(parts.empty, "Loading…");

@@ -34,7 +34,7 @@ class Form {
     const staff = make("details.staff", {}, make("summary", {}, "Staff: sign in with a password"), this.staffForm);
     const demo = make("p.quiet", {}, "In a demo, open one of the links that `hotpass demo` prints: each signs you in once.");
     root.classList.add("home");
-    root.append(make("main.home-main", {}, make("h1", {}, "Sign in to Hotpass"), parts.told, this.phoneForm, this.codeForm, staff, demo));
+    root.append(make("div.home-main", {}, make("h1", {}, "Sign in to Hotpass"), parts.told, this.phoneForm, this.codeForm, staff, demo));
     setShown(this.codeForm, false);
     this.ticking = setInterval(() => this.#tick(), 500);
   }

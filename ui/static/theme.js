@@ -86,11 +86,11 @@ export const LOOKS = {
    "sign": "◔"
   },
   "assigned": {
-   "word": "Rider coming",
+   "word": "To the kitchen",
    "sign": "◑"
   },
   "at_kitchen": {
-   "word": "Rider here",
+   "word": "At the kitchen",
    "sign": "⌂"
   },
   "picked_up": {
