@@ -12,6 +12,7 @@ import contextvars
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
@@ -32,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 DEPARTURES_PER_TURN = 100
 LINGER_SECONDS = 3.0
-GOODBYE_SECONDS = 0.01
+GOODBYE_SECONDS = 0.02
 UPGRADE_SECONDS = 10.0
 # The kernel's share of a client's queue (it doubles the figure for its own bookkeeping).
 KERNEL_BUFFER_BYTES = 64 * 1024
@@ -130,6 +131,8 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
 
     def _open_websocket(self, request: Request, wanted: Asked) -> None:
         """Opens a WebSocket, for a new session or as the way up from polling. Raises `Refusal`."""
+        if request.transport is None or request.transport.is_closing():
+            raise Refusal(handshake.BAD_REQUEST)
         answer = handshake.websocket_accept(request)
         if wanted.sid is None:
             session = self._new_session(request)
@@ -194,11 +197,10 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         address = self._client_address(request)
         if self._is_stopping:
             raise Refusal(handshake.FORBIDDEN, 503)
-        session = Session(self.generate_id(), self, address, handshake.environ_of(request, address))
-        self.sockets[session.sid] = session
-        return session
+        return Session(self.generate_id(), self, address, handshake.environ_of(request, address))
 
     def _open(self, session: Session) -> None:
+        self.sockets[session.sid] = session
         self.heartbeat.opened(session)
 
     def _open_packet(self, session: Session, upgrades: list[str]) -> bytes:
@@ -261,8 +263,10 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         self._is_stopping = True
         for session in list(self.sockets.values()):
             session.end("server disconnect", code=frames.RESTART, told="server is going away")
-        while self._departures or self._has_connections():
-            await asyncio.sleep(GOODBYE_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS + GOODBYE_SECONDS):
+                while self._departures or self._has_connections():
+                    await asyncio.sleep(GOODBYE_SECONDS)
 
     def _has_connections(self) -> bool:
         return self._wire is not None and any(isinstance(each, Connection) for each in self._wire.connections)

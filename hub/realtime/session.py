@@ -130,13 +130,14 @@ class Session:
         carrier, self.carrier = self.carrier, GONE
         if carrier is GONE:
             return
+        self.environ = None
         carrier.close(code, told or reason)
         self.keeper.session_ended(self, reason)
 
     def carrier_lost(self, carrier: Carrier, reason: str) -> None:
         """The transport is gone, and the session with it, unless another transport has taken over."""
         if self.carrier is carrier:
-            self.carrier = GONE
+            self.carrier, self.environ = GONE, None
             self.keeper.session_ended(self, reason)
 
     def carrier_slow(self) -> None:
