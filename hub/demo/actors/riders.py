@@ -190,12 +190,12 @@ class Courier:
             self.lat, self.lon = from_lat + (lat - from_lat) * share, from_lon + (lon - from_lon) * share
             await self._send_position(live)
         self.lat, self.lon = lat, lon
-        await self._send_position(live)
+        await self._send_position(live, is_arrival=True)
 
-    async def _send_position(self, live: Live) -> None:
-        """Tell where the rider is, at most once per `position_seconds`; a lost position is not repeated."""
+    async def _send_position(self, live: Live, *, is_arrival: bool = False) -> None:
+        """Tell where the rider is, at most once per `position_seconds` on the way; a lost one is not repeated."""
         now = asyncio.get_running_loop().time()
-        if now - self._sent_at < self.town.temper.position_seconds:
+        if now - self._sent_at < self.town.temper.position_seconds and not is_arrival:
             return
         self._sent_at = now
         self._sequence += 1
