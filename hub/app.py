@@ -25,17 +25,20 @@ from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
 from db.connection import DATABASE_AWAY, Database
-from db.encryption import derive, make_data_keys
+from db.encryption import DataKeys, derive, make_data_keys
+from hub.auth import senders
 from hub.auth.api import ENDPOINTS as AUTH
+from hub.auth.entry_api import ENDPOINTS as SIGN_IN
 from hub.deliveries.api import ENDPOINTS as DELIVERIES
 from hub.dispatch.loop import Dispatcher
 from hub.gateway import access_log, errors, headers
 from hub.gateway.authority import Authority
 from hub.gateway.endpoint import Endpoints
+from hub.gateway.hashing import Hasher
 from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
-from hub.gateway.tokens import make_key_ring
+from hub.gateway.tokens import KeyRing, make_key_ring
 from hub.jobs import archive_orders, expire_grants, expire_offers, expire_orders, fire_lines, forget
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
@@ -58,7 +61,7 @@ from hub.users.api import ENDPOINTS as ME
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
@@ -98,13 +101,26 @@ def secret_of(settings: Settings) -> str:
     return settings.secret_key.get_secret_value()
 
 
-def data_secret_of(settings: Settings) -> str:
-    """The secret that seals private columns. Raises `NotConfigured` where real engines keep real people."""
+def key_ring_of(settings: Settings) -> KeyRing:
+    """The keys of the tokens, the present one first."""
+    return make_key_ring(secret_of(settings), [key.get_secret_value() for key in settings.previous_secret_keys])
+
+
+def data_keys_of(settings: Settings) -> DataKeys:
+    """The keys of the private columns. Raises `NotConfigured` where real engines keep real people without one."""
+    previous = [key.get_secret_value() for key in settings.previous_data_keys]
     if settings.data_key is not None:
-        return settings.data_key.get_secret_value()
+        return make_data_keys(settings.data_key.get_secret_value(), previous)
     if settings.profile == "embedded":
-        return derive(secret_of(settings).encode(), "data").hex()
+        return make_data_keys(derive(secret_of(settings).encode(), "data").hex(), previous)
     raise NotConfigured("set HOTPASS_DATA_KEY; make one with: openssl rand -base64 48")
+
+
+def sender_of(settings: Settings, redis: Redis) -> senders.Send:
+    """How codes reach phones: the given channels, or the inbox of the embedded profile, or the console."""
+    if settings.message_urls:
+        return senders.to_channels([url.get_secret_value() for url in settings.message_urls])
+    return senders.to_inbox(redis) if settings.profile == "embedded" else senders.to_console
 
 
 def serve_hub(settings: Settings, told: Told) -> None:
@@ -177,8 +193,7 @@ def _live_and_die(
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
         authority = Authority(database)
-        keys = make_key_ring(secret, [key.get_secret_value() for key in settings.previous_secret_keys])
-        previous_data = [key.get_secret_value() for key in settings.previous_data_keys]
+        keys, data_keys = key_ring_of(settings), data_keys_of(settings)
         nudge = Nudge(redis)
         is_embedded = settings.profile == "embedded"
         live = holder["live"] = LiveHub(
@@ -186,9 +201,9 @@ def _live_and_die(
             settings=LiveSettings(redis_url=urls.redis, ring_changes=settings.topic_ring_changes),
         )  # fmt: skip
         app.ctx.house = House(
-            database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
-            data_keys=make_data_keys(data_secret_of(settings), previous_data),
-            limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1),
+            database=database, redis=redis, authority=authority, keys=keys, data_keys=data_keys, nudge=nudge,
+            limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1), hasher=Hasher(data_keys),
+            send_text=sender_of(settings, redis),
             tracking_secret=derive(secret.encode(), "tracking").hex(),
             access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded,
             take_positions=live.intake.take,
@@ -207,6 +222,7 @@ def _live_and_die(
         await asyncio.gather(*tasks, return_exceptions=True)
         await holder["live"].stop()
         await app.ctx.house.limiter.stop()
+        app.ctx.house.hasher.stop()
         await app.ctx.house.redis.aclose()
         await app.ctx.house.database.stop()
 

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     )
     previous_data_keys: tuple[SecretStr, ...] = Field((), description="data keys that still open columns, newest first")
 
+    message_urls: tuple[SecretStr, ...] = Field(
+        (), description="Apprise URLs that carry sign-in codes; `{phone}` stands for the number"
+    )
     ui_storage_secret: SecretStr | None = Field(None, description="at least 32 bytes; signs the UI's session cookies")
     ready_socket: Path | None = Field(None, description="datagram socket that is told `READY=1` (as systemd's)")
 

@@ -36,7 +36,14 @@ class RefreshToken(msgspec.Struct, forbid_unknown_fields=True):
 def doorkeeper_of(call: Call) -> Doorkeeper:
     """What signing in needs, from the house."""
     house = call.house
-    return Doorkeeper(database=house.database, ring=house.keys, access_seconds=house.access_token_seconds)
+    return Doorkeeper(
+        database=house.database,
+        ring=house.keys,
+        data_keys=house.data_keys,
+        hasher=house.hasher,
+        send_text=house.send_text,
+        access_seconds=house.access_token_seconds,
+    )
 
 
 def caller_of(call: Call) -> Caller:
@@ -45,6 +52,7 @@ def caller_of(call: Call) -> Caller:
         ip=getattr(call.request.ctx, "address", ""),
         user_agent=call.request.headers.get("user-agent", ""),
         request_id=call.request_id,
+        actor_id=None if call.principal is None else call.principal.person_id,
     )
 
 

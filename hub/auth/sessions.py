@@ -6,16 +6,19 @@ open ──► access (10 min) + refresh token ──refresh──► access + n
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from db import auth
 from db.connection import Database
 from db.context import context
+from db.encryption import DataKeys
 from db.statement import Connection, Record
 from hub.auth.refresh import SHAPE, hash_of, new_token, seal, unseal
 from hub.domain.errors import NotFound, Unauthenticated
 from hub.domain.session import SessionKind
+from hub.gateway.hashing import Hasher
 from hub.gateway.tokens import KeyRing, issue_access, verify_demo_link
 
 LONGEST_DEVICE = 100
@@ -25,11 +28,12 @@ REUSED = "a spent refresh token was shown again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """From where somebody signs in, for the list of sessions."""
+    """From where somebody signs in, for the list of sessions; `actor_id` is who acts, where it is somebody else."""
 
     ip: str = ""
     user_agent: str = ""
     request_id: str | None = None
+    actor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +50,13 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doorkeeper:
-    """What signing in needs: the database, the keys, and how long an access token lives."""
+    """What signing in needs. `send_text(phone, text)` reaches a phone; `access_seconds` is the life of a token."""
 
     database: Database
     ring: KeyRing
+    data_keys: DataKeys
+    hasher: Hasher
+    send_text: Callable[[str, str], Awaitable[None]]
     access_seconds: int
 
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from db.connection import Database
 from db.encryption import DataKeys
 from hub.gateway.authority import Authority
+from hub.gateway.hashing import Hasher
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing
@@ -27,6 +28,8 @@ class House:
     data_keys: DataKeys
     nudge: Nudge
     limiter: Limiter
+    hasher: Hasher
+    send_text: Callable[[str, str], Awaitable[None]]
     tracking_secret: str
     access_token_seconds: int
     is_embedded: bool

@@ -14,8 +14,8 @@ from hub.domain.geo import is_on_globe
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
 from hub.gateway.paging import page_of, page_query
+from hub.gateway.phones import PHONE, normal_phone
 from hub.users.people import check_everywhere
-from hub.users.private import PHONE, normal_phone
 
 LONGEST_DAYS = 366
 

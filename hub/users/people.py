@@ -15,7 +15,8 @@ from hub.domain.roles import EVERYWHERE
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import attempt, decode, explain, keyed, said, stored_answer
 from hub.gateway.paging import page_of, page_query
-from hub.users.private import PHONE, masked_phone, normal_phone, open_address, open_phone, seal_phone
+from hub.gateway.phones import PHONE, masked_phone, normal_phone
+from hub.users.private import open_address, open_phone, seal_phone
 
 SHOWN = ("id", "name", "locale", "time_zone", "is_active", "created_at", "erased_at", "merged_into", "version")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from uuid import uuid4
 
 import aiohttp
@@ -15,10 +15,12 @@ from sanic import Sanic
 
 from db.connection import Database
 from db.context import context
+from db.encryption import make_data_keys
 from db.people import ADD_GRANT, ADD_PERSON
 from hub.app import make_hub
 from hub.auth.sessions import Doorkeeper
 from hub.embedded.engines import Engines
+from hub.gateway.hashing import Hasher
 from hub.gateway.tokens import issue_access, make_key_ring
 from hub.observability.health import Workers
 from hub.realtime.sequencer import Sequencer
@@ -38,10 +40,41 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.stop()
 
 
+class Post:
+    """Keeps every message that would have been sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+
+    async def keep(self, phone: str, text: str) -> None:
+        """Take a message."""
+        self.messages.append((phone, text))
+
+    def code(self) -> str:
+        """The code of the newest message."""
+        return self.messages[-1][1][:6]
+
+
 @pytest.fixture
-def keeper(database: Database) -> Doorkeeper:
+def post() -> Post:
+    """An empty post office."""
+    return Post()
+
+
+@pytest.fixture
+def keeper(database: Database, post: Post) -> Iterator[Doorkeeper]:
     """Everything that signing in needs."""
-    return Doorkeeper(database=database, ring=make_key_ring(SECRET), access_seconds=600)
+    data_keys = make_data_keys(DATA_SECRET)
+    hasher = Hasher(data_keys, cost=4)
+    yield Doorkeeper(
+        database=database,
+        ring=make_key_ring(SECRET),
+        data_keys=data_keys,
+        hasher=hasher,
+        send_text=post.keep,
+        access_seconds=600,
+    )
+    hasher.stop()
 
 
 @pytest.fixture
