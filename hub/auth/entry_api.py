@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from db.otp import CODE_MINUTES
 from hub.auth import otp, passwords
 from hub.auth.api import caller_of, doorkeeper_of, greeting_of
 from hub.auth.senders import read_inbox
@@ -62,7 +63,7 @@ class SetPassword(msgspec.Struct, forbid_unknown_fields=True):
 
 @ENDPOINTS.route("POST", "/auth/otp", summary="Ask for a code", body=AskCode, is_public=True, rate_class=RateClass.OTP)
 async def ask_code(call: Call) -> Any:
-    """`{otp_id, expires_at, resend_after_seconds, phone}`: the same whether or not somebody has the number."""
+    """`{otp_id, expires_at, expires_in_seconds, resend_after_seconds, phone}`: the same whoever has the number, or nobody."""
     phone = normal_phone(call.body.phone)
     is_own = call.body.purpose == "change-phone"
     asked = await otp.ask(
@@ -73,7 +74,7 @@ async def ask_code(call: Call) -> Any:
         person_id=call.who.person_id if is_own else None,
         caller=caller_of(call),
     )
-    return msgspec.to_builtins(asked) | {"phone": masked_phone(phone)}
+    return msgspec.to_builtins(asked) | {"expires_in_seconds": CODE_MINUTES * 60, "phone": masked_phone(phone)}
 
 
 @ENDPOINTS.route(

@@ -24,7 +24,7 @@ async def test_a_customer_comes_in_by_a_code(api: aiohttp.ClientSession) -> None
     async with api.post("/v1/auth/otp", json={"phone": "+91 98400 00001"}) as answer:
         asked = await answer.json()
         assert answer.status == 200, asked
-    assert set(asked) == {"otp_id", "expires_at", "resend_after_seconds", "phone"}
+    assert set(asked) == {"otp_id", "expires_at", "expires_in_seconds", "resend_after_seconds", "phone"}
     assert asked["phone"] == "+91…01"
     async with api.get("/v1/development/inbox") as answer:
         [message, *_] = (await answer.json())["messages"]

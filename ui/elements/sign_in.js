@@ -21,7 +21,7 @@ class Form {
     const parts = {
       told: make("p.told", { role: "alert" }, isLinkSpent ? "This link was used before or is too old. Take a fresh one from the terminal." : ""),
       phone: input("Phone", { type: "tel", autocomplete: "tel", placeholder: "+91 98765 43210" }),
-      code: input("Code", { type: "text", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 10, placeholder: "Code" }),
+      code: input("Code", { type: "text", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 6, placeholder: "Code" }),
       login: input("E-mail or phone", { type: "text", autocomplete: "username", placeholder: "E-mail or phone" }),
       password: input("Password", { type: "password", autocomplete: "current-password", placeholder: "Password" }),
       resend: button("Send again", () => this.#askCode()),
@@ -44,21 +44,22 @@ class Form {
   }
 
   async #askCode() {
-    const answer = await this.#post("otp", { phone: this.#phone(), purpose: "login" });
+    const answer = await this.#post("otp", { phone: this.#phone(), purpose: "sign-in" });
     if (answer === null) return;
     const now = performance.now();
+    this.otpId = answer.otp_id;
     this.expiresAt = now + (answer.expires_in_seconds ?? 300) * 1000;
-    this.resendAt = now + (answer.resend_in_seconds ?? 30) * 1000;
+    this.resendAt = now + (answer.resend_after_seconds ?? 30) * 1000;
     setShown(this.phoneForm, false);
     setShown(this.codeForm, true);
-    setText(this.parts.told, answer.masked_phone ? `Sent to ${answer.masked_phone}` : "");
+    setText(this.parts.told, answer.phone ? `Sent to ${answer.phone}` : "");
     this.parts.code.focus();
     this.#tick();
   }
 
   async #verify() {
     const code = this.parts.code.value.replace(/\s/g, "");
-    this.#enter(await this.#post("verify", { phone: this.#phone(), purpose: "login", code }));
+    this.#enter(await this.#post("verify", { otp_id: this.otpId, code }));
   }
 
   async #password() {
