@@ -124,6 +124,10 @@ def serve(kind: Kind, json: Json = False) -> None:
     if kind is Kind.UI:
         _serve_ui(settings, told)
         return
+    if kind is Kind.HUB:
+        from hub.observability.exposition import share_between_workers
+
+        share_between_workers()
     from hub import app as house
 
     start = {

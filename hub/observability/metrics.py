@@ -27,6 +27,7 @@ FRAMES_SENT = Counter("hotpass_frames_sent_total", "Change frames written to cli
 COMMIT_TO_FRAME_SECONDS = Histogram(
     "hotpass_commit_to_frame_seconds", "From a row's write to its frame", buckets=FAST_SECONDS
 )
+UNSEEN = Counter("hotpass_unseen_changes_total", "Changes in a topic whose kind has no view of them", ("kind",))
 LOG_READS = Counter(
     "hotpass_worker_log_reads_total", "Times a worker read the change log in place of the stream", ("why",)
 )

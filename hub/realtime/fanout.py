@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Protocol
 
 from hub.domain.topics import TopicKind
-from hub.observability import metrics
+from hub.observability import logs, metrics
 from hub.realtime.changes import Change
 from hub.realtime.frames import event_frame
 
+LOG = logs.get(__name__)
 # Changes of these entities may close topics.
 AUTHORITY = frozenset({"grant", "session", "user"})
 MOST_BUFFERED = 5_000
@@ -141,14 +142,17 @@ class Fanout:
         self._flush(waiting)
         if changes:
             written = datetime.fromisoformat(changes[0].at)
-            metrics.COMMIT_TO_FRAME_SECONDS.observe(max(0.0, (datetime.now(timezone.utc) - written).total_seconds()))
+            metrics.COMMIT_TO_FRAME_SECONDS.observe(max(0.0, (datetime.now(UTC) - written).total_seconds()))
 
     def _place(
         self, state: TopicState, change: Change, epoch: int, offset: int, op: str, waiting: dict[str, list[bytes]]
     ) -> None:
         body = change.body(state.name, state.kind, epoch, offset, op)
         if body is None:
-            raise LookupError(f"{change.entity} has no view for a {state.kind} topic, yet the database put it there")
+            # The database put an entity where no view shows it: clients see the hole and take a snapshot, nobody stalls.
+            LOG.error("no view", entity=change.entity, kind=state.kind)
+            metrics.UNSEEN.labels(state.kind).inc()
+            return
         state.ring.append((offset, body))
         state.head = offset
         if state.live:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -23,6 +22,7 @@ from db import riders
 from db.connection import Database
 from hub.domain.delivery import VISIBLE_RIDER
 from hub.domain.geo import distance_metres, is_on_globe
+from hub.gateway.points import Point
 from hub.observability import logs, metrics
 from hub.realtime.changes import POSITIONS, Change
 from hub.realtime.fanout import Fanout
@@ -35,24 +35,11 @@ RETRY_SECONDS = 0.2
 ON_SHIFT_SECONDS = 5.0
 FASTEST_METRES_PER_SECOND = 60.0  # a motorway; beyond it the device is wrong
 FUTURE_SECONDS = 120.0
-MOST_POINTS = 100
 
 
 def last_positions(region: str) -> str:
     """The Redis hash rider → latest point of a region; the dispatcher reads it."""
     return f"hotpass:positions:{region}"
-
-
-class Point(msgspec.Struct, forbid_unknown_fields=True):
-    """One reading of a rider's device; `at` is the device's own time."""
-
-    seq: int
-    at: datetime
-    lat: float
-    lon: float
-    accuracy_metres: float | None = None
-    heading: float | None = None
-    speed: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,8 +90,8 @@ class PositionIntake:
     def _fault(self, rider_id: str, point: Point) -> str | None:
         if not is_on_globe(point.lat, point.lon):
             return "bad_place"
-        at = point.at if point.at.tzinfo else point.at.replace(tzinfo=timezone.utc)
-        if (at - datetime.now(timezone.utc)).total_seconds() > FUTURE_SECONDS:
+        at = point.at if point.at.tzinfo else point.at.replace(tzinfo=UTC)
+        if (at - datetime.now(UTC)).total_seconds() > FUTURE_SECONDS:
             return "bad_time"
         last = self._last.get(rider_id)
         if last is None:

@@ -24,6 +24,7 @@ from db.connection import DATABASE_AWAY, Database
 from hub.domain.errors import Refusal, Unauthenticated
 from hub.domain.roles import Permission, Principal, may_anywhere
 from hub.gateway.authority import Authority
+from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.tokens import KeyRing, verify_access
 from hub.observability import logs
 from hub.realtime.changes import Change
@@ -32,7 +33,7 @@ from hub.realtime.fanout import AUTHORITY, Fanout
 from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.log import LogReader
-from hub.realtime.positions import MOST_POINTS, Point, PositionFeed, PositionIntake
+from hub.realtime.positions import PositionFeed, PositionIntake
 from hub.realtime.sockets import LiveSocket, Sockets
 from hub.realtime.subscriptions import Subscriptions, refusal
 

@@ -16,10 +16,10 @@ from hub.domain.roles import Permission
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out, decode
+from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.rate_limit import RateClass
 
 ENDPOINTS = Endpoints("riders")
-MOST_POINTS = 100
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,18 +28,6 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     lat: float | None = None
     lon: float | None = None
     ends_at: datetime | None = None
-
-
-class Point(msgspec.Struct, forbid_unknown_fields=True):
-    """One reading of the rider's device; see PROTOCOL's `position`."""
-
-    seq: int
-    at: datetime
-    lat: float
-    lon: float
-    accuracy_metres: float | None = None
-    heading: float | None = None
-    speed: float | None = None
 
 
 class Positions(msgspec.Struct, forbid_unknown_fields=True):

@@ -106,7 +106,8 @@ create table person (
 create table role_grant (
     id uuid constraint role_grant_pk primary key default hotpass_uuid7(),
     person_id uuid not null constraint role_grant_person references person,
-    role text not null,
+    role text not null constraint role_grant_role check (role in (
+        'customer', 'cook', 'expediter', 'rider', 'manager', 'dispatcher', 'administrator', 'integrator')),
     scope text not null constraint role_grant_scope check (scope ~ '^(\\*|own|(kitchen|region):.+)$'),
     expires_at timestamptz,
     version bigint not null,
