@@ -118,8 +118,10 @@ async def run_city(
         try:
             await _live_the_day(town, run)
         finally:
-            if reporter is not None:
+            if reporter is not None and not reporter.done():
                 reporter.cancel()
+        if reporter is not None and not reporter.cancelled() and reporter.done():
+            reporter.result()  # it never ends by itself: what it raised is the caller's fault, and told
         await observers.fence()
         after = await committed() - before if committed else observers.committed()
         product_minutes = (town.clock.now() - started).total_seconds() / 60
