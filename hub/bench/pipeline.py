@@ -64,7 +64,7 @@ async def bench_pipeline(
 
 async def _case(ground: Ground, rate: float, seconds: float) -> dict[str, Any]:
     heard_path, told_path = ground.directory / "heard.msgpack", ground.directory / "acknowledged.msgpack"
-    listening = Listening(hub_url=ground.hub_url, listeners=_listeners(ground), heard_path=str(heard_path))
+    listening = Listening(hub_url=ground.hub_url, listeners=listeners(ground), heard_path=str(heard_path))
     orders = Orders(
         database_url=ground.database_url,
         redis_url=ground.redis_url,
@@ -94,10 +94,10 @@ async def _case(ground: Ground, rate: float, seconds: float) -> dict[str, Any]:
     told = msgspec.msgpack.decode(told_path.read_bytes(), type=list[Acknowledged])
     hearing = msgspec.msgpack.decode(heard_path.read_bytes(), type=Hearing)
     cpu = {name: after[name] - before[name] for name in names}
-    return {"offered_per_s": rate} | _figures(told, hearing, cpu, begun, ended)
+    return {"offered_per_s": rate} | figures(told, hearing, cpu, begun=begun, ended=ended)
 
 
-def _listeners(ground: Ground) -> list[Listener]:
+def listeners(ground: Ground) -> list[Listener]:
     """A third of the sockets follow kitchens, the others three orders each."""
     kitchens, orders, tokens = ground.kitchen_ids, ground.order_ids, ground.tokens
     topics = [[f"kitchen:{kitchens[number % len(kitchens)]}"] for number in range(KITCHEN_SOCKETS)]
@@ -107,8 +107,8 @@ def _listeners(ground: Ground) -> list[Listener]:
     return [Listener(token=tokens[number % len(tokens)], topics=one) for number, one in enumerate(topics)]
 
 
-def _figures(
-    told: list[Acknowledged], hearing: Hearing, cpu: Mapping[str, float], begun: int, ended: int
+def figures(
+    told: list[Acknowledged], hearing: Hearing, cpu: Mapping[str, float], *, begun: int, ended: int
 ) -> dict[str, Any]:
     """Only changes acknowledged within the window count for delay, rate and CPU; every change counts for the oracle."""
     received: dict[tuple[str, int], list[int]] = defaultdict(list)

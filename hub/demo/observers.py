@@ -60,6 +60,7 @@ class Observers:
     token: Callable[[], str]
     topics: tuple[str, ...]
     copies: int = 2
+    fence_seconds: float = FENCE_TIMEOUT_SECONDS
     delays: Delays = field(default_factory=Delays)
     received: int = 0
     refused: list[str] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Observers:
         async with self._live(Watchers()) as fresh:
             for topic in self._starts:
                 for _ in range(FENCE_TRIES):
-                    head = await asyncio.wait_for(fresh.subscribe(topic), FENCE_TIMEOUT_SECONDS)
+                    head = await asyncio.wait_for(fresh.subscribe(topic), self.fence_seconds)
                     await fresh.unsubscribe(topic)
                     compared = [await self._reach(fold, head) for fold in self._folds(topic)]
                     if all(compared):
@@ -134,7 +135,7 @@ class Observers:
             return fold.epoch == head.epoch and fold.resume_offset >= head.offset
 
         try:
-            await live.until(is_there, timeout_seconds=FENCE_TIMEOUT_SECONDS)
+            await live.until(is_there, timeout_seconds=self.fence_seconds)
         except TimeoutError:
             if fold.epoch != head.epoch:
                 fold.tally.mixed_epochs += 1
