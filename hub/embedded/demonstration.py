@@ -196,7 +196,7 @@ def _links(ui_url: str, keys: KeyRing, city: City) -> dict[str, str]:
         "customer": "/",
         "rider": "/rider",
         "cook": kitchen,
-        "expediter": kitchen,
+        "expediter": f"{kitchen}?mode=expediter",
         "manager": f"/operations/{city.region}",
     }
     return {
