@@ -13,10 +13,13 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
+from db import audit_proof
+from db.audit import Anchor
 from db.statement import Connection, Statement
 
 MOST_SHOWN = 5
 STATEMENT_SECONDS = 600.0
+AUDIT_FACT = "every row of the audit is as it was chained, and every anchor is genuine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,22 +117,30 @@ INVARIANTS = (
 )
 
 
-async def verify(url: str) -> dict[str, dict[str, Any]]:
+async def verify(url: str, *, key: bytes | None = None, anchor: Anchor | None = None) -> dict[str, dict[str, Any]]:
     """`broken_places` of the database at `url`. Raises one of `db.connection.DATABASE_AWAY`."""
     connection = await asyncpg.connect(
         url, server_settings={"application_name": "hotpass verify"}, command_timeout=STATEMENT_SECONDS
     )
     try:
-        return await broken_places(connection)
+        return await broken_places(connection, key=key, anchor=anchor)
     finally:
         await connection.close()
 
 
-async def broken_places(connection: Connection) -> dict[str, dict[str, Any]]:
-    """Every invariant: its fact, whether it holds, and up to five places where it does not. One snapshot for all."""
+async def broken_places(
+    connection: Connection, *, key: bytes | None = None, anchor: Anchor | None = None
+) -> dict[str, dict[str, Any]]:
+    """Every invariant: its fact, whether it holds, and up to five places where it does not. One snapshot for all.
+
+    `key` checks the signatures of the audit's anchors; `anchor` is one that was written down elsewhere.
+    """
     found = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for invariant in INVARIANTS:
             places = [row["place"] for row in await invariant.broken.rows(connection)]
             found[invariant.name] = {"fact": invariant.fact, "holds": not places, "places": places}
+        places = await audit_proof.broken_places(connection, key=key, known=anchor)
+        waiting = await audit_proof.waiting_rows(connection)
+        found["audit"] = {"fact": AUDIT_FACT, "holds": not places, "places": places, "not_yet_chained": waiting}
     return found

@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
+from db.audit import anchor_key
 from db.connection import DATABASE_AWAY, Database
 from db.encryption import DataKeys, derive, make_data_keys
 from hub.auth import senders
@@ -39,7 +40,7 @@ from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing, make_key_ring
-from hub.jobs import archive_orders, expire_grants, expire_offers, expire_orders, fire_lines, forget
+from hub.jobs import archive_orders, audit_chain, expire_grants, expire_offers, expire_orders, fire_lines, forget
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
@@ -167,7 +168,7 @@ def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any
         is_origin_allowed=lambda origin: origin is None or origin in gate.origins,
         client_address=partial(headers.address_of, gate),
         buffer_bytes=settings.client_buffer_bytes,
-        on_drained=lambda sid: holder["live"].drained(sid),
+        on_drained=lambda sid: holder["live"].drained(sid),  # noqa: PLW0108 - it is made when the worker starts
     )
     server.attach(app)
     _live_and_die(app, server, settings, workers, told, holder)
@@ -241,10 +242,11 @@ async def started(database: Database) -> None:
     while True:
         try:
             await database.start()
-            return
         except DATABASE_AWAY as error:
             LOG.info("waiting for the database", error=str(error) or type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def run_sequencer(settings: Settings, told: Told) -> None:
@@ -269,7 +271,7 @@ def run_jobs(settings: Settings, told: Told) -> None:
     urls = urls_of(settings)
     jobs = (
         fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
-        forget.job(settings.change_log_days),
+        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))),
     )  # fmt: skip
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:

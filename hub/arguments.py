@@ -63,6 +63,16 @@ def needed_database(settings: Settings, data: Path | None, *, json: bool) -> str
     return url
 
 
+def found_secret(settings: Settings, data: Path | None) -> str | None:
+    """The secret key of the settings, else of the data directory; None where neither has one."""
+    from hub.embedded.credentials import FILE_NAME, credentials
+
+    directory = data or settings.data_directory
+    if settings.secret_key is not None and data is None:
+        return settings.secret_key.get_secret_value()
+    return credentials(directory).secret_key if (directory / FILE_NAME).exists() else None
+
+
 def say(result: dict[str, Any], text: str, *, json: bool) -> None:
     """One answer: the object for machines or the text for people."""
     import orjson

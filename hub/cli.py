@@ -25,6 +25,7 @@ from hub.arguments import (
     Speed,
     fail,
     find_servers,
+    found_secret,
     needed_database,
     read_settings,
     say,
@@ -194,13 +195,27 @@ def doctor(json: Json = False, data: Data = None) -> None:
 
 
 @app.command()
-def verify(json: Json = False, data: Data = None) -> None:
-    """Recompute from the rows of the database what must hold over all of them."""
+def verify(
+    anchor: Annotated[
+        str | None, typer.Option(help="An audit anchor from the log of the jobs: finds an audit that was cut short.")
+    ] = None,
+    json: Json = False,
+    data: Data = None,
+) -> None:
+    """Recompute from the rows of the database what must hold over all of them, the chain of the audit included."""
     import asyncio
 
+    from db.audit import Anchor, anchor_key
     from db.invariants import verify as recompute
 
-    found = asyncio.run(recompute(needed_database(read_settings(), data, json=json)))
+    settings = read_settings()
+    try:
+        known = None if anchor is None else Anchor.read(anchor)
+    except ValueError:
+        fail(f"{anchor!r} is no anchor; the jobs log them as NUMBER:HASH.", json=json, code=USAGE)
+    secret = found_secret(settings, data)
+    key = None if secret is None else anchor_key(secret)
+    found = asyncio.run(recompute(needed_database(settings, data, json=json), key=key, anchor=known))
     is_well = all(row["holds"] for row in found.values())
     lines = [f"{'ok  ' if row['holds'] else 'FAIL'} {row['fact']}{_shown(row['places'])}" for row in found.values()]
     say({"invariants": found, "is_well": is_well}, "\n".join(lines), json=json)

@@ -63,7 +63,7 @@ class SetPassword(msgspec.Struct, forbid_unknown_fields=True):
 
 @ENDPOINTS.route("POST", "/auth/otp", summary="Ask for a code", body=AskCode, is_public=True, rate_class=RateClass.OTP)
 async def ask_code(call: Call) -> Any:
-    """`{otp_id, expires_at, expires_in_seconds, resend_after_seconds, phone}`: the same whoever has the number, or nobody."""
+    """`{otp_id, expires_at, expires_in_seconds, resend_after_seconds, phone}`: the same for a number nobody has."""
     phone = normal_phone(call.body.phone)
     is_own = call.body.purpose == "change-phone"
     asked = await otp.ask(

@@ -5,6 +5,7 @@ fire_lines      lines whose time has come go to their stations
 expire_orders   orders that no kitchen took in time
 expire_offers   offers that no rider answered
 expire_grants   roles whose time is over
+audit_chain     the audit, chained after commit
 archive_orders  ended orders leave their boards
 forget          old answers and old days of the change log
 """
