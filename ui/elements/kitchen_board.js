@@ -16,7 +16,7 @@ import { Toasts } from "/static/toast.js";
 
 const TICK_MILLISECONDS = 500;
 const TICKET_WIDTH = 236;
-const TICKET_HEIGHT = 330;
+const TICKET_HEIGHT = 400;
 
 export default {
   template: "<div></div>",

@@ -99,10 +99,10 @@ function createLine(board) {
     options: make("span.line-options"),
     word: make("span.line-word"),
   };
-  const words = make("span.line-words", {}, parts.name, parts.options);
+  const words = make("span.line-words", {}, parts.name, parts.options, parts.word);
   const tap = make(
     "button.line", { type: "button", on: { click: () => board.actions.tapLine(node.line) } },
-    parts.sign, parts.quantity, words, parts.word,
+    parts.sign, parts.quantity, words,
   );
   const node = make("li", {}, tap);
   node.parts = parts;

@@ -41,8 +41,9 @@ export class Tracker {
   }
 
   #take({ coords, timestamp }) {
-    const seq = Number(localStorage.getItem("hotpass.seq") ?? 0) + 1;
-    localStorage.setItem("hotpass.seq", String(seq));
+    // rises across reloads and devices alike: a number that fell would be refused as old
+    this.seq = Math.max((this.seq ?? 0) + 1, Date.now());
+    const { seq } = this;
     this.here = { lat: coords.latitude, lon: coords.longitude };
     this.heardAt = performance.now();
     const point = { seq, at: new Date(timestamp).toISOString(), ...this.here };
