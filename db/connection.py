@@ -1,4 +1,4 @@
-"""The pool and its transactions: `databases` owns the connections, statements run on the raw asyncpg connection below it.
+"""The pool and its transactions: `databases` owns the connections, statements run on the raw asyncpg one below it.
 
 A process makes one `Database` and hands it on. All times are UTC and JSON comes as text, whoever asks.
 """
@@ -34,7 +34,7 @@ DATABASE_AWAY = (
 
 
 class Database:
-    """A pool of Postgres connections. `url` is a plain `postgresql://` DSN; `application` names the process to the server."""
+    """A pool of Postgres connections. `url` is a plain `postgresql://` DSN; the server knows us as `application`."""
 
     def __init__(self, url: str, *, size: int, application: str) -> None:
         self._pool = databases.Database(

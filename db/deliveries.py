@@ -1,6 +1,6 @@
-"""Deliveries, offers and assignments: the tables, and every statement that reads or moves them.
+"""Deliveries, offers and assignments: the tables, and every statement that reads them.
 
-Every move locks the order's row first, then the delivery, then offers and assignment: one order of locks everywhere.
+`db.delivery_moves` and `db.offer_moves` move them: the order's row is locked first, then the delivery, then the rest.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ DELIVERY_PAGE = Statement(
 # What a dispatcher must place now: deliveries of a region that wait, soonest ready first. Index delivery_region_open.
 WAITING = Statement(
     text(
-        """select d.id::text, d.kitchen_id::text, d.pickup_lat, d.pickup_lon, d.drop_lat, d.drop_lon, o.ready_expected_at, o.status,
+        """select d.id::text, d.kitchen_id::text, d.pickup_lat, d.pickup_lon, d.drop_lat, d.drop_lon,
+            o.ready_expected_at, o.status,
             extract(epoch from o.ready_expected_at - product_now())::float8 as ready_in_seconds,
             array(select rider_id::text from offer where delivery_id = d.id and state in ('declined', 'expired')
                 and answered_at > product_now() - interval '5 minutes') as taboo

@@ -26,7 +26,10 @@ KEEP_HOURS = 48
 
 
 def remembering(source: FromClause, answer: ColumnElement[str], *, status: int = 200) -> CTE:
-    """The CTE that stores `answer` for each row of `source`. Parameters: principal_id, key, request_hash; no key, no row."""
+    """The CTE that stores `answer` for each row of `source`; without a key none.
+
+    Parameters: principal_id, key, request_hash.
+    """
     row = select(
         given("principal_id", ID),
         given("key"),

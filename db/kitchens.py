@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Text, func, literal_column, null, or_, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, func, literal_column, null, or_, select, text, update
 
 from db.context import acting, happens
 from db.idempotency import remembering
@@ -37,18 +37,27 @@ items = table(
 MINE = within(kitchen=kitchens.c.id, region=kitchens.c.region)
 
 
+VERSION = given("version", BigInteger)
+
+
 def _change(**values: Any) -> Statement:
-    change = update(kitchens).where(kitchens.c.id == given("kitchen_id", ID), MINE, happens(acting()))
+    change = update(kitchens).where(
+        kitchens.c.id == given("kitchen_id", ID),
+        or_(VERSION.is_(None), kitchens.c.version == VERSION),
+        MINE,
+        happens(acting()),
+    )
     moved = change.values(**values).returning(kitchens).cte("moved")
     return Statement(select(as_json(moved)).select_from(moved).add_cte(remembering(moved, as_json(moved))))
 
 
-def _availability(is_available: bool) -> Statement:
+def _availability(*, is_available: bool) -> Statement:
     change = update(items).where(
         items.c.id == given("item_id", ID),
         items.c.kitchen_id == given("kitchen_id", ID),
         items.c.kitchen_id == kitchens.c.id,
         items.c.is_available != is_available,
+        or_(VERSION.is_(None), items.c.version == VERSION),
         MINE,
         happens(acting()),
     )
@@ -60,8 +69,8 @@ def _availability(is_available: bool) -> Statement:
 PAUSE = _change(paused_until=product_now() + literal_column("interval '1 minute'") * given("minutes", Integer))
 RESUME = _change(paused_until=null())
 # primary keys
-ITEM_86 = _availability(False)
-ITEM_BACK = _availability(True)
+ITEM_86 = _availability(is_available=False)
+ITEM_BACK = _availability(is_available=True)
 ITEM_ROW = Statement(
     select(as_json(items)).where(
         items.c.id == given("item_id", ID),

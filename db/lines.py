@@ -1,4 +1,4 @@
-"""The moves of an order line: lock the order, compare and set the line; the database derives what becomes of the order."""
+"""The moves of an order line: lock the order, compare and set the line; the order's own state is derived by trigger."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MOVES: dict[str, Statement] = {
 LINE_ROW = Statement(
     select(as_json(lines)).where(lines.c.id == given("line_id", ID), lines.c.order_id == orders.c.id, MINE)
 )
-# The clock's own move, a batch at a time: lines whose time has come, of orders that the kitchen took. Index order_line_to_fire.
+# The clock's own move, a batch at a time: due lines of orders that the kitchen took. Index order_line_to_fire.
 _due = (
     select(lines.c.id)
     .where(

@@ -19,7 +19,8 @@ orders = table(
     integers="items_count",
     bigints="subtotal_minor delivery_fee_minor total_minor version",
     floats="drop_lat drop_lon",
-    times="placed_at accept_by promised_at ready_expected_at accepted_at started_at ready_at picked_up_at delivered_at ended_at archived_at",
+    times="placed_at accept_by promised_at ready_expected_at accepted_at started_at ready_at picked_up_at delivered_at "
+    "ended_at archived_at",
 )
 lines = table(
     "order_line",
@@ -86,7 +87,8 @@ ORDER_PAGE = Statement(
 TIMELINE = Statement(
     text(
         """select at, event, actor, reason from audit_event
-        where entity_id = any(select cast(:order_id as text) union all select id::text from order_line where order_id = cast(:order_id as uuid)
+        where entity_id = any(select cast(:order_id as text)
+            union all select id::text from order_line where order_id = cast(:order_id as uuid)
             union all select id::text from delivery where order_id = cast(:order_id as uuid))
         order by id limit 500"""
     )
@@ -102,7 +104,8 @@ TRACKED_WHOLE = Statement(
     text(
         """select row_to_json(o)::text as "order", row_to_json(k)::text as kitchen,
             (select row_to_json(d)::text from delivery d where d.order_id = o.id) as delivery,
-            (select coalesce(json_agg(row_to_json(l) order by l.position), '[]')::text from order_line l where l.order_id = o.id) as lines
+            (select coalesce(json_agg(row_to_json(l) order by l.position), '[]')::text
+                from order_line l where l.order_id = o.id) as lines
         from tracking t join orders o on o.id = t.order_id join kitchen k on k.id = o.kitchen_id
         where t.token_hash = cast(:token_hash as bytea)"""
     )

@@ -22,10 +22,12 @@ _OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, at"
 # What `snapshot` could not see and `target` (or this statement) can, by id. One row even when there is nothing: `now`.
 READ = Statement(
     text(
-        f"""select pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone, u.event, u.row, u.at
+        f"""select pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone,
+            u.event, u.row, u.at
         from (values (1)) as one left join lateral (
             select * from ({_UNSEEN.format(columns=_OUTBOX)}) as unseen
-            where (cast(:target as text) is null or pg_visible_in_snapshot(xid, cast(:target as text)::pg_snapshot)) and id > cast(:after_id as bigint)
+            where (cast(:target as text) is null or pg_visible_in_snapshot(xid, cast(:target as text)::pg_snapshot))
+                and id > cast(:after_id as bigint)
             order by id limit cast(:most as integer)) as u on true
         order by u.id"""
     )
@@ -41,20 +43,20 @@ APPEND = Statement(
             insert into change_log (pos, day, entity, entity_id, version, event, row, at, topics, offsets, ops)
             select c.pos, today.day, c.entity, c.entity_id, c.version, c.event, c.row, c.at,
                 string_to_array(c.topics, ' '), string_to_array(c.offsets, ' ')::bigint[], string_to_array(c.ops, ' ')
-            from mine, today, unnest(cast(:positions as bigint[]), cast(:entities as text[]), cast(:entity_ids as text[]),
-                cast(:versions as bigint[]), cast(:events as text[]), cast(:rows as text[]), cast(:times as timestamptz[]),
-                cast(:topics as text[]), cast(:offsets as text[]), cast(:ops as text[]))
-                as c(pos, entity, entity_id, version, event, row, at, topics, offsets, ops)
+            from mine, today, unnest(cast(:positions as bigint[]), cast(:entities as text[]),
+                cast(:entity_ids as text[]), cast(:versions as bigint[]), cast(:events as text[]),
+                cast(:rows as text[]), cast(:times as timestamptz[]), cast(:topics as text[]), cast(:offsets as text[]),
+                cast(:ops as text[])) as c(pos, entity, entity_id, version, event, row, at, topics, offsets, ops)
         ),
         by_topic as (
             insert into topic_log (topic, topic_offset, pos, op, day)
             select t.topic, t.topic_offset, t.pos, t.op, today.day
-            from mine, today, unnest(cast(:log_topics as text[]), cast(:log_offsets as bigint[]), cast(:log_positions as bigint[]),
-                cast(:log_ops as text[])) as t(topic, topic_offset, pos, op)
+            from mine, today, unnest(cast(:log_topics as text[]), cast(:log_offsets as bigint[]),
+                cast(:log_positions as bigint[]), cast(:log_ops as text[])) as t(topic, topic_offset, pos, op)
         )
         insert into sequencer_place (number, term, pos, snapshot, target, after_id)
-        select cast(:number as bigint), cast(:term as bigint), cast(:pos as bigint), cast(:snapshot as text), cast(:target as text),
-            cast(:after_id as bigint) from mine
+        select cast(:number as bigint), cast(:term as bigint), cast(:pos as bigint), cast(:snapshot as text),
+            cast(:target as text), cast(:after_id as bigint) from mine
         returning number
         """
     )
@@ -65,13 +67,16 @@ PLACE = Statement(
     text("select number, pos, snapshot, target, after_id from sequencer_place order by number desc limit 1")
 )
 TERM = Statement(text("select term, epoch from sequencer_term order by term desc limit 1"))
-# A new term; the epoch rises when the cluster or its timeline is another one, or when the caller says that history was lost.
+# A new term; the epoch rises when the cluster or its timeline is another one, or when the caller says that history
+# was lost.
 LEAD = Statement(
     text(
         """insert into sequencer_term (epoch, system, holder)
-        select case when last.epoch is null then 1 when last.system <> here.system then last.epoch + 1 else greatest(last.epoch, cast(:epoch as bigint)) end,
+        select case when last.epoch is null then 1 when last.system <> here.system then last.epoch + 1
+                else greatest(last.epoch, cast(:epoch as bigint)) end,
             here.system, pg_backend_pid()
-        from (select (select system_identifier from pg_control_system()) || '/' || (select timeline_id from pg_control_checkpoint()) as system) as here
+        from (select (select system_identifier from pg_control_system()) || '/'
+            || (select timeline_id from pg_control_checkpoint()) as system) as here
         left join lateral (select epoch, system from sequencer_term order by term desc limit 1) as last on true
         returning term, epoch"""
     )
@@ -79,7 +84,8 @@ LEAD = Statement(
 # topic_log_pk backwards per topic and day, then what dropped days left behind
 HEADS = Statement(
     text(
-        """select t.topic, coalesce((select l.topic_offset from topic_log l where l.topic = t.topic order by l.topic_offset desc limit 1),
+        """select t.topic, coalesce(
+            (select l.topic_offset from topic_log l where l.topic = t.topic order by l.topic_offset desc limit 1),
             (select h.head from topic_head h where h.topic = t.topic), 0) as head
         from unnest(cast(:topics as text[])) as t(topic)"""
     )
@@ -95,7 +101,8 @@ BEAT = Statement(
 DEPOSE = Statement(
     text(
         """select pg_terminate_backend(l.pid) from pg_locks l, sequencer_heartbeat b
-        where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.classid = 0 and l.objid = cast(:lock as bigint)::oid
+        where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.classid = 0
+            and l.objid = cast(:lock as bigint)::oid
             and l.database = (select oid from pg_database where datname = current_database())
             and b.at < clock_timestamp() - interval '1 second'"""
     )
@@ -103,7 +110,8 @@ DEPOSE = Statement(
 # Everything that the stored snapshot saw is in the log.
 CLEAN_OUTBOX = Statement(
     text(
-        "delete from outbox where xid < (select pg_snapshot_xmin(snapshot::pg_snapshot) from sequencer_place order by number desc limit 1)"
+        """delete from outbox where xid < (
+            select pg_snapshot_xmin(snapshot::pg_snapshot) from sequencer_place order by number desc limit 1)"""
     )
 )
 CLEAN_PLACES = Statement(
@@ -116,7 +124,8 @@ ENSURE_DAYS = Statement(text("select ensure_change_days(2)"))
 # What is committed and not yet in the log, and how old its oldest row is.
 LAG = Statement(
     text(
-        f"""select count(*) as waiting, coalesce(extract(epoch from clock_timestamp() - min(at)), 0)::float8 as oldest_seconds
+        f"""select count(*) as waiting,
+            coalesce(extract(epoch from clock_timestamp() - min(at)), 0)::float8 as oldest_seconds
         from ({_UNSEEN.format(columns="at")}) as unseen"""
     )
 )
@@ -137,9 +146,12 @@ HERE = Statement(
 # topic_log_pk: the head of a topic and the first offset that can still be replayed
 TOPIC_SPAN = Statement(
     text(
-        """select coalesce((select topic_offset from topic_log where topic = cast(:topic as text) order by topic_offset desc limit 1),
+        """select coalesce(
+                (select topic_offset from topic_log where topic = cast(:topic as text)
+                    order by topic_offset desc limit 1),
                 (select head from topic_head where topic = cast(:topic as text)), 0) as head,
-            (select topic_offset from topic_log where topic = cast(:topic as text) order by topic_offset limit 1) as first"""
+            (select topic_offset from topic_log where topic = cast(:topic as text)
+                order by topic_offset limit 1) as first"""
     )
 )
 # topic_log_pk, then change_log_pk
@@ -147,14 +159,16 @@ REPLAY = Statement(
     text(
         """select t.topic_offset, t.op, l.entity, l.entity_id, l.version, l.event, l.row, to_json(l.at)#>>'{}' as at
         from topic_log t join change_log l on l.pos = t.pos and l.day = t.day
-        where t.topic = cast(:topic as text) and t.topic_offset > cast(:after as bigint) and t.topic_offset <= cast(:until as bigint)
+        where t.topic = cast(:topic as text) and t.topic_offset > cast(:after as bigint)
+            and t.topic_offset <= cast(:until as bigint)
         order by t.topic_offset limit cast(:most as integer)"""
     )
 )
 # Committed, not yet sequenced, and no longer in the topic: a late `put` must not show the row once more.
 LEFT_BEHIND = Statement(
     text(
-        f"""select entity, entity_id, max(version) as version from ({_UNSEEN.format(columns="entity, entity_id, version, gone")}) as unseen
+        f"""select entity, entity_id, max(version) as version
+        from ({_UNSEEN.format(columns="entity, entity_id, version, gone")}) as unseen
         where gone @> array[cast(:topic as text)] group by entity, entity_id"""
     )
 )

@@ -60,22 +60,25 @@ RIDER_LIST = Statement(
     .order_by(riders.c.id)
     .limit(literal_column("1000"))
 )
-# Riders who can be sent now: on shift, room in the bag, no live offer. Index rider_region, delivery_rider_open, offer_rider_live.
+# Riders who are idle: on shift, nothing to carry, no live offer.
+# Indexes rider_region, delivery_rider_open, offer_rider_live.
 FREE = Statement(
     text(
         """select r.id::text, r.name, r.home_lat, r.home_lon, r.capacity_orders
         from rider r
-        where r.region = cast(:region as text) and r.shift = 'on' and (r.shift_ends_at is null or r.shift_ends_at > product_now())
+        where r.region = cast(:region as text) and r.shift = 'on'
+            and (r.shift_ends_at is null or r.shift_ends_at > product_now())
             and not exists (select from offer where rider_id = r.id and state = 'live')
-            and (select count(*) from delivery where rider_id = r.id and archived_at is null
-                and status in ('assigned', 'at_kitchen', 'picked_up', 'at_door', 'failed', 'returning')) < r.capacity_orders
+            and not exists (select from delivery where rider_id = r.id and archived_at is null
+                and status in ('assigned', 'at_kitchen', 'picked_up', 'at_door', 'failed', 'returning'))
         order by r.id"""
     )
 )
 # Which orders each rider carries to the door, for the rider's dot on the customer's page. Index delivery_region_open.
 CARRYING = Statement(
     text(
-        "select rider_id::text, order_id::text from delivery where archived_at is null and status in ('picked_up', 'at_door')"
+        """select rider_id::text, order_id::text from delivery
+        where archived_at is null and status in ('picked_up', 'at_door')"""
     )
 )
 # rider_pk

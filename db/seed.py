@@ -40,7 +40,8 @@ async def seed_city(connection: Connection, rows: Mapping[str, Sequence[Mapping[
         columns = ", ".join(wanted[0])
         await connection.execute("select set_config('hotpass.context', $1, false)", json.dumps({"actor": "seed"}))
         tag = await connection.execute(
-            f"insert into {name} ({columns}) select {columns} from json_populate_recordset(null::{name}, $1::json) on conflict do nothing",
+            f"insert into {name} ({columns}) select {columns} from json_populate_recordset(null::{name}, $1::json) "
+            "on conflict do nothing",
             json.dumps([dict(row) for row in wanted], default=str),
         )
         inserted += int(tag.rsplit(" ", 1)[-1])
@@ -49,5 +50,5 @@ async def seed_city(connection: Connection, rows: Mapping[str, Sequence[Mapping[
 
 
 async def set_clock(connection: Connection, *, rate: float, product_at: Any = None) -> None:
-    """Let the product clock run at `rate` from `product_at` on, or from where it stands. Rate 1 outside demo and replay."""
+    """Let the product clock run at `rate` from `product_at` on, or from where it stands; 1 but in demo and replay."""
     await SET_CLOCK.run(connection, rate=rate, product_at=product_at)

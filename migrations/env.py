@@ -1,4 +1,4 @@
-"""Runs the migrations over one direct connection; the DSN is handed in by `db.migrate`, never read from the environment."""
+"""Runs the migrations over one direct connection; the DSN comes from `db.migrate`, never from the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a script of several SQL statements inside the migration's transaction; asyncpg's prepared path takes one at a time."""
+"""Runs a script of several SQL statements inside the migration's transaction; asyncpg prepares only one at a time."""
 
 from __future__ import annotations
 

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import orjson
+from msgspec import Meta
+from sanic.response import raw
 
-from db import deliveries, delivery_moves
+from db import deliveries, delivery_moves, offer_moves
 from db.scope import reach_values
 from hub.domain.delivery import DELIVERY, OFFER
-from hub.domain.errors import NotFound, Unprocessable
+from hub.domain.errors import Conflict, NotFound, Refusal, Unprocessable
 from hub.domain.roles import Permission
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out, decode
 from hub.gateway.paging import page_of, page_query
+from hub.gateway.reasons import Reason, Remark, trimmed
 
 ENDPOINTS = Endpoints("deliveries")
-LONGEST_REASON = 300
+Code = Annotated[str, Meta(min_length=1, max_length=16)]
 
 
 class Assign(msgspec.Struct, forbid_unknown_fields=True):
     """Who shall carry it."""
 
-    rider_id: str
+    rider_id: UUID
 
 
 class PickUp(msgspec.Struct, forbid_unknown_fields=True):
     """The short code that the kitchen reads out: the right bag for the right rider."""
 
-    code: str
+    code: Code
 
 
 class Deliver(msgspec.Struct, forbid_unknown_fields=True):
     """The customer's PIN and the exact cash, or the reason why not."""
 
-    pin: str | None = None
-    cash_minor: int | None = None
-    reason: str | None = None
-
-
-class Reason(msgspec.Struct, forbid_unknown_fields=True):
-    """A move that must say why."""
-
-    reason: str
+    pin: Code | None = None
+    cash_minor: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+    reason: Remark | None = None
 
 
 class Decline(msgspec.Struct, forbid_unknown_fields=True):
     """Why not, if the rider wants to say."""
 
-    reason: str = ""
+    reason: Remark = ""
 
 
 @ENDPOINTS.route("GET", "/deliveries", summary="List deliveries", permission=Permission.DELIVERY_READ)
@@ -69,48 +68,57 @@ async def list_deliveries(call: Call) -> Any:
     "GET", "/deliveries/<delivery_id:uuid>", summary="Read a delivery", permission=Permission.DELIVERY_READ
 )
 async def read_delivery(call: Call) -> Any:
-    """`{delivery}`."""
+    """`{delivery}` with its version as ETag."""
     async with call.house.database.connection() as connection:
         text = await deliveries.DELIVERY_ROW.value(connection, **call.ids, **reach_values(call.reach))
     if text is None:
         raise NotFound("there is no such delivery, or not for you")
-    return {"delivery": seen_by(call.principal, "delivery", decode(text))}
+    row = decode(text)
+    body = orjson.dumps({"delivery": seen_by(call.principal, "delivery", row)})
+    return raw(body, content_type="application/json", headers={"ETag": f'"{row["version"]}"'})
 
 
-def _checked(reason: str | None, *, is_required: bool) -> str | None:
-    reason = (reason or "").strip()
-    if len(reason) > LONGEST_REASON or (is_required and not reason):
-        raise Unprocessable(f"a reason has 1 to {LONGEST_REASON} characters", code="body.invalid", path="$.reason")
-    return reason or None
+BODIES: dict[str, type[msgspec.Struct]] = {
+    "assign": Assign, "unassign": Reason, "arrive": NoBody, "pick-up": PickUp, "at-door": NoBody, "deliver": Deliver,
+    "fail": Reason, "return": NoBody,
+}  # fmt: skip
 
 
-def _values(move: str, body: Any) -> dict[str, Any]:
-    match move:
-        case "assign":
-            return {"rider_id": str(_rider_id(body.rider_id))}
-        case "pick-up":
+def _values(body: msgspec.Struct) -> dict[str, Any]:
+    """What the statement of a move takes."""
+    match body:
+        case Assign():
+            return {"rider_id": str(body.rider_id)}
+        case PickUp():
             return {"code": body.code.strip().upper()}
-        case "deliver":
-            if body.cash_minor is not None and not 0 <= body.cash_minor <= 10**9:
-                raise Unprocessable("`cash_minor` is out of range", code="body.invalid", path="$.cash_minor")
-            return {"pin": body.pin, "cash_minor": body.cash_minor, "reason": _checked(body.reason, is_required=False)}
-        case "unassign" | "fail":
-            return {"reason": _checked(body.reason, is_required=True)}
+        case Deliver():
+            return {"pin": body.pin, "cash_minor": body.cash_minor, "reason": trimmed(body.reason)}
+        case Reason():
+            return {"reason": trimmed(body.reason)}
         case _:
             return {}
 
 
-def _rider_id(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise Unprocessable("this is not an id", code="body.invalid", path="$.rider_id") from error
-
-
-BODIES: dict[str, type[msgspec.Struct]] = {
-    "assign": Assign, "unassign": Reason, "arrive": NoBody, "pick-up": PickUp, "at-door": NoBody, "deliver": Deliver, "fail": Reason,
-    "return": NoBody,
-}  # fmt: skip
+def _unmet(body: msgspec.Struct, row: dict[str, Any]) -> Refusal:
+    """Why a move was refused that the state alone would allow."""
+    match body:
+        case PickUp() if body.code.strip().upper() != row["order_code"]:
+            return Unprocessable("this is not the code of this order", code="delivery.wrong_code", path="$.code")
+        case PickUp():
+            return Conflict("the kitchen has not finished this order", code="order.unfinished")
+        case Deliver() if (body.cash_minor or 0) != row["cash_due_minor"]:
+            return Unprocessable(
+                f"{row['cash_due_minor']} are due: collect them, or give a reason", code="delivery.cash_differs",
+                path="$.cash_minor",
+            )  # fmt: skip
+        case Deliver():
+            return Unprocessable(
+                "this is not the customer's PIN: ask again, or give a reason", code="delivery.wrong_pin", path="$.pin"
+            )
+        case _:
+            return Conflict(
+                "no free rider on shift has this id, or this order cannot be carried", code="rider.not_free"
+            )
 
 
 def _add_move(move: str) -> None:
@@ -124,10 +132,16 @@ def _add_move(move: str) -> None:
         body=BODIES[move],
     )
     async def make_move(call: Call) -> Any:
-        values = _values(move, call.body)
         row = await carry_out(
-            call, delivery_moves.MOVES[move], entity="delivery", move=move, machine=DELIVERY, present=deliveries.DELIVERY_ROW, **values,
-        )  # fmt: skip
+            call,
+            delivery_moves.MOVES[move],
+            entity="delivery",
+            move=move,
+            machine=DELIVERY,
+            present=deliveries.DELIVERY_ROW,
+            unmet=partial(_unmet, call.body),
+            **_values(call.body),
+        )
         return {"delivery": seen_by(call.principal, "delivery", row)}
 
 
@@ -135,11 +149,15 @@ for name in BODIES:
     _add_move(name)
 
 
+def _not_open(_: dict[str, Any]) -> Conflict:
+    return Conflict("this offer has run out, or you are off shift or have no room", code="offer.not_open")
+
+
 async def _answer_offer(call: Call, move: str, **values: Any) -> dict[str, Any]:
     target = {"offer_id": call.ids["offer_id"], "rider_id": call.who.person_id}
     row = await carry_out(
-        call, delivery_moves.OFFER_MOVES[move], entity="offer", move=move, machine=OFFER, present=deliveries.OFFER_ROW,
-        target=target, scope={}, takes_version=False, **values,
+        call, offer_moves.MOVES[move], entity="offer", move=move, machine=OFFER, present=deliveries.OFFER_ROW,
+        target=target, scope={}, unmet=_not_open, **values,
     )  # fmt: skip
     return {"offer": seen_by(call.principal, "offer", row)}
 
@@ -161,4 +179,4 @@ async def accept_offer(call: Call) -> Any:
 )
 async def decline_offer(call: Call) -> Any:
     """`{offer}`; the next rider is asked."""
-    return await _answer_offer(call, "decline", reason=_checked(call.body.reason, is_required=False))
+    return await _answer_offer(call, "decline", reason=trimmed(call.body.reason))

@@ -15,7 +15,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from db import deliveries, delivery_moves, kitchens, riders
+from db import deliveries, kitchens, offer_moves, riders
 from db.connection import DATABASE_AWAY, Database
 from db.context import context
 from db.leadership import leadership
@@ -114,7 +114,7 @@ async def read_waiting(connection: Connection, region: str) -> list[Waiting]:
 
 async def offer(connection: Connection, choice: Choice, *, seconds: float) -> bool:
     """Make the offer unless the world has moved on; it lasts `seconds` of the product clock."""
-    made = await delivery_moves.OFFER.value(
+    made = await offer_moves.OFFER.value(
         connection,
         delivery_id=choice.delivery_id,
         rider_id=choice.rider_id,

@@ -1,9 +1,11 @@
 """The delivery, the offer and the rider's shift: their states and moves.
 
-waiting ─offer─► offered ─accept─► assigned ─arrive─► at_kitchen ─pick-up─► picked_up ─at-door─► at_door ─deliver─► delivered
-   ▲────lapse───────┘                 │                  │                     └──fail──► failed ◄──fail──┘
-   ▲────────────────unassign──────────┴──────────────────┘                    failed ─return─► returning ─return─► returned
-waiting, offered ─assign─► assigned (by hand)            cancel: before pick-up
+waiting ─offer─► offered ─accept─► assigned ─arrive─► at_kitchen ─pick-up─► picked_up ─at-door─► at_door
+   ▲────lapse───────┘                 │                  │                      │                   │
+   ▲──────────────unassign────────────┴──────────────────┘                      └─fail─► failed ◄───┤
+waiting, offered ─assign─► assigned (by hand)                                              │     deliver
+cancel: before pick-up                              returned ◄─return─ returning ◄─return──┘        ▼
+                                                                                                delivered
 """
 
 from __future__ import annotations
@@ -73,16 +75,15 @@ DELIVERY = Machine(
     ),
 )
 
-O = OfferState
 OFFER = Machine(
     entity="offer",
-    initial=O.LIVE,
+    initial=OfferState.LIVE,
     birth="offer",
     moves=(
-        Move(name="accept", sources=(O.LIVE,), target=O.ACCEPTED, event="offer.accepted"),
-        Move(name="decline", sources=(O.LIVE,), target=O.DECLINED, event="offer.declined"),
-        Move(name="expire", sources=(O.LIVE,), target=O.EXPIRED, event="offer.expired"),
-        Move(name="withdraw", sources=(O.LIVE,), target=O.WITHDRAWN, event="offer.withdrawn"),
+        Move(name="accept", sources=(OfferState.LIVE,), target=OfferState.ACCEPTED, event="offer.accepted"),
+        Move(name="decline", sources=(OfferState.LIVE,), target=OfferState.DECLINED, event="offer.declined"),
+        Move(name="expire", sources=(OfferState.LIVE,), target=OfferState.EXPIRED, event="offer.expired"),
+        Move(name="withdraw", sources=(OfferState.LIVE,), target=OfferState.WITHDRAWN, event="offer.withdrawn"),
     ),
 )
 

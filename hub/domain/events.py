@@ -1,4 +1,4 @@
-"""Every fact that the live hub can tell, by name. A move's event comes from its machine; any other change is `<entity>.changed`."""
+"""Every fact that the live hub can tell, by name: a move's event, or `<entity>.changed` for any other change."""
 
 from __future__ import annotations
 

@@ -21,6 +21,6 @@ def is_on_globe(lat: float, lon: float) -> bool:
 
 
 def project(x_metres: float, y_metres: float, *, centre_lat: float, centre_lon: float) -> tuple[float, float]:
-    """(lat, lon) of a point given in metres east and north of a city's centre; plane approximation, fine below 50 km."""
+    """(lat, lon) of a point given in metres east and north of a city's centre; a plane, fine enough below 50 km."""
     lat = centre_lat + y_metres / METRES_PER_DEGREE
     return lat, centre_lon + x_metres / (METRES_PER_DEGREE * cos(radians(centre_lat)))

@@ -23,7 +23,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A state machine as data. `entity` is the word used in topics, errors and the table of legal moves; `birth` makes one."""
+    """A state machine as data. `entity` is its word in topics, errors and the legal moves; `birth` makes one."""
 
     entity: str
     initial: StrEnum

@@ -1,8 +1,8 @@
 """The order: its states and moves.
 
     placed ─accept─► accepted ─start─► preparing ─ready─► ready ─pick-up─► out_for_delivery ─deliver─► delivered
-       ├─reject─► rejected                 ▲────recall──────┘                      └─fail─► delivery_failed ─return─► returned
-       └─expire─► expired           cancel: from placed, accepted, preparing, ready
+       ├─reject─► rejected                 ▲────recall──────┘                      └─fail─► delivery_failed
+       └─expire─► expired           cancel: from placed, accepted, preparing, ready              └─return─► returned
 
 `start`, `ready` and `recall` are derived from the lines by the database; the others are asked for.
 """

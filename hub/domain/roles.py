@@ -139,7 +139,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is asking. `person_id` is a UUID as text; `session_id` names the sign-in; `order_id` is set only for a tracking token."""
+    """Who is asking. `person_id` is a UUID as text, `session_id` the sign-in; a tracking link has an `order_id`."""
 
     person_id: str
     session_id: str = ""

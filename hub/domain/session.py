@@ -23,7 +23,7 @@ class SessionKind(StrEnum):
     """How somebody signed in."""
 
     PHONE = "phone"
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 - the word, not the thing
     DEVICE = "device"
     DEMO = "demo"
     MINTED = "minted"

@@ -15,8 +15,8 @@ from hub.domain.topics import TopicKind
 K = TopicKind
 
 _ORDER_TIMES = (
-    "placed_at", "accept_by", "accepted_at", "promised_at", "started_at", "ready_expected_at", "ready_at", "picked_up_at",
-    "delivered_at", "ended_at", "archived_at",
+    "placed_at", "accept_by", "accepted_at", "promised_at", "started_at", "ready_expected_at", "ready_at",
+    "picked_up_at", "delivered_at", "ended_at", "archived_at",
 )  # fmt: skip
 _ORDER_BASE = (
     "id",
@@ -143,7 +143,7 @@ def entities_in(kind: TopicKind) -> tuple[str, ...]:
 
 
 def cut(entity: str, kind: TopicKind, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of `row` that a topic of `kind` may see, with its `version`. Raises KeyError for a pair that is not in the table."""
+    """The part of `row` that a topic of `kind` may see, with its `version`. Raises `KeyError` for an unlisted pair."""
     seen = {name: row[name] for name in VIEWS[entity][kind] if name in row}
     seen["version"] = row["version"]
     return seen

@@ -6,6 +6,7 @@ topic never changes, so a live socket keeps it and asks again, without the datab
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from db import kitchens, orders, riders
@@ -38,26 +39,12 @@ CLOSED = Access(place=Place())
 
 async def access_to(database: Database, topic: Topic, principal: Principal) -> Access:
     """What following `topic` takes; `CLOSED` for a thing that does not exist. At most one statement."""
-    match topic.kind:
-        case K.MENU:
-            return Access(place=Place(), is_public=True)
-        case K.USER:
-            return Access(place=Place(owner_ids=(topic.key,)))
-        case K.CUSTOMER:
-            return Access(place=Place(owner_ids=(topic.key,)), permission=Permission.ORDER_PLACE)
-        case K.OPERATIONS:
-            return Access(place=Place(region=topic.key), permission=Permission.RIDER_READ)
-        case K.ADMINISTRATION:
-            return Access(place=Place(), permission=Permission.SECURITY_READ)
-        case K.KITCHEN:
-            return await _kitchen(database, topic)
-        case K.RIDER:
-            return await _rider(database, topic)
-        case K.ORDER:
-            return await _order(database, topic, principal)
+    if topic.kind in BY_NAME:
+        return BY_NAME[topic.kind](topic.key)
+    return await BY_PLACE[topic.kind](database, topic, principal)
 
 
-async def _kitchen(database: Database, topic: Topic) -> Access:
+async def _kitchen(database: Database, topic: Topic, _: Principal) -> Access:
     async with database.connection() as connection:
         region = await kitchens.PLACE_OF_KITCHEN.value(connection, kitchen_id=topic.key)
     if region is None:
@@ -65,7 +52,7 @@ async def _kitchen(database: Database, topic: Topic) -> Access:
     return Access(place=Place(kitchen_id=topic.key, region=region), permission=Permission.KITCHEN_READ)
 
 
-async def _rider(database: Database, topic: Topic) -> Access:
+async def _rider(database: Database, topic: Topic, _: Principal) -> Access:
     async with database.connection() as connection:
         region = await riders.PLACE_OF_RIDER.value(connection, rider_id=topic.key)
     if region is None:
@@ -83,3 +70,19 @@ async def _order(database: Database, topic: Topic, principal: Principal) -> Acce
         return CLOSED
     place = Place(kitchen_id=row["kitchen_id"], region=row["region"], owner_ids=(row["customer_id"],))
     return Access(place=place, permission=Permission.ORDER_READ)
+
+
+# Where the topic's name says everything.
+BY_NAME: dict[TopicKind, Callable[[str], Access]] = {
+    K.MENU: lambda _: Access(place=Place(), is_public=True),
+    K.USER: lambda person_id: Access(place=Place(owner_ids=(person_id,))),
+    K.CUSTOMER: lambda person_id: Access(place=Place(owner_ids=(person_id,)), permission=Permission.ORDER_PLACE),
+    K.OPERATIONS: lambda region: Access(place=Place(region=region), permission=Permission.RIDER_READ),
+    K.ADMINISTRATION: lambda _: Access(place=Place(), permission=Permission.SECURITY_READ),
+}
+# Where one statement must say it.
+BY_PLACE: dict[TopicKind, Callable[[Database, Topic, Principal], Awaitable[Access]]] = {
+    K.KITCHEN: _kitchen,
+    K.RIDER: _rider,
+    K.ORDER: _order,
+}

@@ -1,4 +1,4 @@
-"""The request's identity and its line in the log: id, route template, status, time; never a query, a body or a token."""
+"""The request's identity and its line in the log: id, route template, status, time; no query, no body, no token."""
 
 from __future__ import annotations
 

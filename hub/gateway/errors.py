@@ -43,6 +43,14 @@ GUARDS: dict[str, tuple[str, str]] = {
     "HP033": ("role.last_administrator", "the last administrator cannot be removed: appoint another one first"),
     "HP020": ("rider.full", "this rider has no room for another order"),
 }
+REFUSED_VALUES = (asyncpg.DataError, asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError)
+FOR_A_MOMENT: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((*DATABASE_AWAY, RedisError, asyncpg.InsufficientResourcesError), "a part of the house is away for a moment"),
+    (
+        (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.QueryCanceledError),
+        "too many at once on the same thing",
+    ),
+)
 _SANIC = {404: NotFound, 413: TooLarge}
 
 
@@ -50,19 +58,14 @@ def refusal_of(error: Exception) -> Refusal | None:
     """The refusal that an exception stands for; None when the house did not expect it."""
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, asyncpg.PostgresError) and (guard := GUARDS.get(error.sqlstate or "")):
-        return Conflict(guard[1], code=guard[0])
-    if isinstance(error, (*DATABASE_AWAY, RedisError, asyncpg.InsufficientResourcesError)):
-        return Unavailable(
-            "a part of the house is away for a moment; repeat the request with the same key", retry_after=1
-        )
-    if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError | asyncpg.QueryCanceledError):
-        return Unavailable("too many at once on the same thing; repeat the request with the same key", retry_after=1)
-    if isinstance(error, asyncpg.DataError | asyncpg.CheckViolationError | asyncpg.ForeignKeyViolationError):
-        return Unprocessable("a value is out of range or names something that does not exist")
     if isinstance(error, SanicException):
         return _of_sanic(error)
-    return None
+    if isinstance(error, asyncpg.PostgresError) and (guard := GUARDS.get(error.sqlstate or "")):
+        return Conflict(guard[1], code=guard[0])
+    if isinstance(error, REFUSED_VALUES):
+        return Unprocessable("a value is out of range or names something that does not exist")
+    detail = next((words for kinds, words in FOR_A_MOMENT if isinstance(error, kinds)), None)
+    return None if detail is None else Unavailable(f"{detail}; repeat the request with the same key", retry_after=1)
 
 
 def _of_sanic(error: SanicException) -> Refusal:

@@ -6,6 +6,7 @@ before, the thing does not exist for this principal, its version is another, its
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -17,13 +18,15 @@ from db.connection import Database
 from db.context import context
 from db.scope import reach_values
 from db.statement import Connection, Statement
-from hub.domain.errors import Forbidden, KeyReused, NotFound, StaleVersion, WrongState
+from hub.domain.errors import Forbidden, KeyReused, NotFound, Refusal, StaleVersion, WrongState
 from hub.domain.move import Machine
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call
 
 COLLISIONS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 STATE = ("status", "state", "shift")
+# What else a move asks for, told from the present row: why it was refused although the state allows it.
+Unmet = Callable[[dict[str, Any]], Refusal]
 
 
 def keyed(call: Call) -> dict[str, Any]:
@@ -39,26 +42,25 @@ def said(call: Call, reason: str | None = None) -> str:
 async def carry_out(
     call: Call, statement: Statement, *, entity: str, move: str, present: Statement, machine: Machine | None = None,
     because: str | None = None, target: dict[str, Any] | None = None, scope: dict[str, Any] | None = None,
-    takes_version: bool = True, **values: Any,
+    unmet: Unmet | None = None, **values: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Make `move` and give the moved row, whole.
 
     `target` are the parameters that name the row, in both statements; `scope` those that bound it, when they are not
     the reach of the route's permission. `because` goes to the audit when the statement takes no `reason`.
 
-    Raises `KeyReused`, `NotFound`, `StaleVersion` or `WrongState`.
+    Raises `KeyReused`, `NotFound`, `StaleVersion`, `WrongState`, or what `unmet` says of a move that the state allows.
     """
     target = target if target is not None else call.ids
     if call.reach.is_nowhere:
         raise Forbidden(f"your roles do not include {call.route.permission}")
     scope = scope if scope is not None else reach_values(call.reach)
-    version = {"version": call.expected_version} if takes_version else {}
     text = await attempt(
         call.house.database,
         statement,
         **target,
         **scope,
-        **version,
+        version=call.expected_version,
         **keyed(call),
         context=said(call, because or values.get("reason")),
         **values,
@@ -71,7 +73,7 @@ async def carry_out(
         if stored is not None:
             return stored
         row = await present.value(connection, **target, **scope)
-    explain(call, entity, move, machine, row)
+    explain(call, entity, move, machine, row, unmet)
     raise AssertionError("explain always raises")
 
 
@@ -100,7 +102,9 @@ async def stored_answer(connection: Connection, call: Call) -> dict[str, Any] | 
     return decode(stored["answer"])
 
 
-def explain(call: Call, entity: str, move: str, machine: Machine | None, text: str | None) -> None:
+def explain(
+    call: Call, entity: str, move: str, machine: Machine | None, text: str | None, unmet: Unmet | None = None
+) -> None:
     """Say why nothing happened. Always raises."""
     if text is None:
         raise NotFound(f"there is no such {entity}, or not for you")
@@ -110,6 +114,8 @@ def explain(call: Call, entity: str, move: str, machine: Machine | None, text: s
     legal = machine.legal_from(status) if machine is not None else ()
     if call.expected_version is not None and row["version"] != call.expected_version:
         raise StaleVersion(entity=entity, expected=call.expected_version, row=seen, version=row["version"], legal=legal)
+    if unmet is not None and (machine is None or move in legal):
+        raise unmet(row)
     raise WrongState(entity=entity, move=move, status=status, legal=legal, row=seen)
 
 

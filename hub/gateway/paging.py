@@ -27,7 +27,7 @@ def page_query(call: Call, *, texts: tuple[str, ...] = (), ids: tuple[str, ...] 
     unknown = call.query.keys() - {"after", "limit", *texts, *ids}
     if unknown:
         known = ", ".join(("after", "limit", *texts, *ids))
-        raise BadRequest(f"unknown query parameter {sorted(unknown)[0]!r}; known: {known}", code="query.unknown")
+        raise BadRequest(f"unknown query parameter {min(unknown)!r}; known: {known}", code="query.unknown")
     limit = call.query.get("limit", str(USUAL))
     if not limit.isdigit() or not 1 <= int(limit[:6]) <= MOST:
         raise BadRequest(f"`limit` is 1 to {MOST}", code="query.invalid")

@@ -156,7 +156,7 @@ def asks_for(rate_class: RateClass, *, address: str, principal_id: str | None) -
 
 
 class Limiter:
-    """Counts in Redis; by itself while Redis is away. `scale` multiplies every limit: a demo's people are in a hurry."""
+    """Counts in Redis; by itself while Redis is away. `scale` multiplies every limit: a demo is in a hurry."""
 
     def __init__(self, redis_url: str, *, scale: int = 1) -> None:
         self._scale = scale

@@ -21,7 +21,7 @@ Work = Callable[[Database], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A named job: `work` does one batch and gives the number of rows touched; `full_batch` rows mean there may be more."""
+    """A named job: `work` does one batch and gives how many rows it touched; `full_batch` means there may be more."""
 
     name: str
     work: Work

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
+from msgspec import Meta
 
 from db import kitchens
-from hub.domain.errors import NotFound, Unprocessable
+from hub.domain.errors import NotFound, WrongState
 from hub.domain.roles import Permission
 from hub.domain.topics import TopicKind
 from hub.domain.views import cut
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints
 from hub.gateway.moves import carry_out, decode
+from hub.gateway.reasons import ReasonText, Remark, trimmed
 
 ENDPOINTS = Endpoints("kitchens")
 
@@ -22,14 +24,14 @@ ENDPOINTS = Endpoints("kitchens")
 class Pause(msgspec.Struct, forbid_unknown_fields=True):
     """For how long, and why. A pause always ends by itself."""
 
-    minutes: int
-    reason: str
+    minutes: Annotated[int, Meta(ge=1, le=240)]
+    reason: ReasonText
 
 
 class SoldOut(msgspec.Struct, forbid_unknown_fields=True):
     """Why a dish is off, if there is more to say."""
 
-    reason: str = ""
+    reason: Remark = ""
 
 
 @ENDPOINTS.route("GET", "/kitchens", summary="List kitchens", is_public=True)
@@ -63,11 +65,7 @@ async def read_menu(call: Call) -> Any:
 )
 async def pause(call: Call) -> Any:
     """`{kitchen}`; no order enters until the time is over or the kitchen resumes."""
-    if not 1 <= call.body.minutes <= 240 or not 1 <= len(call.body.reason.strip()) <= 300:
-        raise Unprocessable(
-            "a pause has 1 to 240 minutes and a reason of 1 to 300 characters", code="body.invalid", path="$.minutes"
-        )
-    return await _change(call, kitchens.PAUSE, "pause", reason=call.body.reason.strip(), minutes=call.body.minutes)
+    return await _change(call, kitchens.PAUSE, "pause", reason=trimmed(call.body.reason), minutes=call.body.minutes)
 
 
 @ENDPOINTS.route(
@@ -78,8 +76,7 @@ async def resume(call: Call) -> Any:
     return await _change(call, kitchens.RESUME, "resume")
 
 
-async def _change(call: Call, statement: Any, move: str, **values: Any) -> dict[str, Any]:
-    reason = values.pop("reason", None)
+async def _change(call: Call, statement: Any, move: str, *, reason: str | None = None, **values: Any) -> dict[str, Any]:
     row = await carry_out(
         call,
         statement,
@@ -87,7 +84,6 @@ async def _change(call: Call, statement: Any, move: str, **values: Any) -> dict[
         move=move,
         present=kitchens.KITCHEN_ROW,
         because=reason,
-        takes_version=False,
         **values,
     )
     return {"kitchen": seen_by(call.principal, "kitchen", row)}
@@ -102,7 +98,7 @@ async def _change(call: Call, statement: Any, move: str, **values: Any) -> dict[
 )
 async def sell_out(call: Call) -> Any:
     """`{item}`; 409 when it is off already."""
-    return await _availability(call, kitchens.ITEM_86, "86", call.body.reason[:300] or None)
+    return await _availability(call, kitchens.ITEM_86, "86", trimmed(call.body.reason))
 
 
 @ENDPOINTS.route(
@@ -117,8 +113,14 @@ async def bring_back(call: Call) -> Any:
 
 
 async def _availability(call: Call, statement: Any, move: str, reason: str | None) -> dict[str, Any]:
+    def unmet(row: dict[str, Any]) -> WrongState:
+        status, legal = ("on the menu", ("86",)) if row["is_available"] else ("off the menu", ("back",))
+        return WrongState(
+            entity="item", move=move, status=status, legal=legal, row=seen_by(call.principal, "item", row)
+        )
+
     row = await carry_out(
-        call, statement, entity="item", move=move, present=kitchens.ITEM_ROW, because=reason, takes_version=False
+        call, statement, entity="item", move=move, present=kitchens.ITEM_ROW, because=reason, unmet=unmet
     )
     return {"item": seen_by(call.principal, "item", row)}
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from db import lines
-from hub.domain.errors import Unprocessable
+from hub.domain.errors import Conflict
 from hub.domain.line import LINE
 from hub.domain.roles import Permission
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out
+from hub.gateway.reasons import Reason, trimmed
 
 ENDPOINTS = Endpoints("lines")
-LONGEST_REASON = 300
-
-
-class Reason(msgspec.Struct, forbid_unknown_fields=True):
-    """A move that must say why."""
-
-    reason: str
-
-
 EXPLAINED = ("remake", "void")
+
+
+def _not_cooked_now(_: dict[str, Any]) -> Conflict:
+    return Conflict(
+        "this order is not in the kitchen's hands: not accepted yet, or already gone", code="order.not_in_kitchen"
+    )
 
 
 def _add_move(move: str) -> None:
@@ -35,13 +31,7 @@ def _add_move(move: str) -> None:
         "POST", f"/lines/<line_id:uuid>/{move}", summary=f"{move.capitalize()} a line", permission=permission, body=body
     )
     async def make_move(call: Call) -> Any:
-        values: dict[str, Any] = {}
-        if move in EXPLAINED:
-            values["reason"] = call.body.reason.strip()
-            if not 1 <= len(values["reason"]) <= LONGEST_REASON:
-                raise Unprocessable(
-                    f"a reason has 1 to {LONGEST_REASON} characters", code="body.invalid", path="$.reason"
-                )
+        values: dict[str, Any] = {"reason": trimmed(call.body.reason)} if move in EXPLAINED else {}
         row = await carry_out(
             call,
             lines.MOVES[move],
@@ -49,6 +39,7 @@ def _add_move(move: str) -> None:
             move=move,
             machine=LINE,
             present=lines.LINE_ROW,
+            unmet=_not_cooked_now,
             **values,
         )
         return {"line": seen_by(call.principal, "line", row)}

@@ -1,45 +1,40 @@
-"""The HTTP routes of orders and quotes. Every move of the table has its route; `start` is derived, the clock expires."""
+"""The HTTP routes of orders and quotes, and of each move that people make; `start` is derived, the clock expires."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
+from msgspec import Meta
 from sanic.response import raw
 
 from db import order_moves, orders
 from db.scope import reach_values
-from hub.domain.errors import NotFound, Unprocessable
+from hub.domain.errors import Conflict, NotFound
 from hub.domain.order import ORDER
 from hub.domain.roles import OWN, Permission, Principal
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
-from hub.gateway.moves import carry_out, decode
+from hub.gateway.moves import Unmet, carry_out, decode
 from hub.gateway.paging import page_of, page_query
-from hub.orders.service import PlaceBody, QuoteBody, place, price
+from hub.gateway.reasons import Reason, ReasonText, trimmed
+from hub.orders.service import Note, PlaceBody, QuoteBody, place, price
 
 ENDPOINTS = Endpoints("orders")
-LONGEST_REASON = 300
-
-
-class Reason(msgspec.Struct, forbid_unknown_fields=True):
-    """A move that must say why."""
-
-    reason: str
 
 
 class Delay(msgspec.Struct, forbid_unknown_fields=True):
     """How much later, and why."""
 
-    minutes: int
-    reason: str
+    minutes: Annotated[int, Meta(ge=1, le=120)]
+    reason: ReasonText
 
 
 class Amend(msgspec.Struct, forbid_unknown_fields=True):
     """The new note."""
 
-    note: str
+    note: Note
 
 
 class Rush(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,7 +88,7 @@ async def read_order(call: Call) -> Any:
 
 def _seen_of(principal: Principal | None, entity: str, row: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
     """A part of an order is seen by whoever sees the order, from the same side."""
-    return {**seen_by(principal, entity, {**order, **row})}
+    return seen_by(principal, entity, {**order, **row})
 
 
 @ENDPOINTS.route(
@@ -116,35 +111,21 @@ async def read_timeline(call: Call) -> Any:
     }
 
 
-def checked_reason(reason: str) -> str:
-    """The reason, trimmed. Raises `Unprocessable` when it is empty or too long."""
-    reason = reason.strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        raise Unprocessable(f"a reason has 1 to {LONGEST_REASON} characters", code="body.invalid", path="$.reason")
-    return reason
-
-
-def _values(move: str, body: Any) -> dict[str, Any]:
-    match move:
-        case "delay":
-            if not 1 <= body.minutes <= 120:
-                raise Unprocessable("a delay is 1 to 120 minutes", code="body.invalid", path="$.minutes")
-            return {"minutes": body.minutes, "reason": checked_reason(body.reason)}
-        case "amend":
-            if len(body.note) > 500:
-                raise Unprocessable("a note has at most 500 characters", code="body.invalid", path="$.note")
-            return {"note": body.note}
-        case "rush":
-            return {"is_rush": body.is_rush}
-        case "accept" | "ready":
-            return {}
-        case _:
-            return {"reason": checked_reason(body.reason)}
-
-
 BODIES: dict[str, type[msgspec.Struct]] = {
-    "accept": NoBody, "ready": NoBody, "reject": Reason, "recall": Reason, "cancel": Reason, "delay": Delay, "amend": Amend, "rush": Rush,
+    "accept": NoBody, "ready": NoBody, "reject": Reason, "recall": Reason, "cancel": Reason, "delay": Delay,
+    "amend": Amend, "rush": Rush,
 }  # fmt: skip
+# Why a move was refused that the state alone would allow.
+UNMET: dict[str, Unmet] = {
+    "ready": lambda _: Conflict("a dish of this order is not done yet", code="order.unfinished"),
+    "cancel": lambda _: Conflict("the kitchen has taken this order: ask it to cancel", code="order.too_late"),
+}
+
+
+def _values(body: msgspec.Struct) -> dict[str, Any]:
+    """What the statement of a move takes: the fields of its body, the reason trimmed."""
+    values = msgspec.structs.asdict(body)
+    return values | ({"reason": trimmed(values["reason"])} if "reason" in values else {})
 
 
 def _add_move(move: str) -> None:
@@ -158,7 +139,6 @@ def _add_move(move: str) -> None:
         body=BODIES[move],
     )
     async def make_move(call: Call) -> Any:
-        values = _values(move, call.body)
         is_customer_only = (
             move == "cancel"
             and call.reach.owner_id is not None
@@ -172,7 +152,8 @@ def _add_move(move: str) -> None:
             move=move,
             machine=ORDER,
             present=orders.ORDER_ROW,
-            **values,
+            unmet=UNMET.get(move),
+            **_values(call.body),
         )
         return {"order": seen_by(call.principal, "order", row)}
 

@@ -1,4 +1,4 @@
-"""The customer's page behind `/t/<token>`: plain HTML that says everything without JavaScript, then keeps itself current.
+"""The customer's page behind `/t/<token>`: plain HTML that says all without JavaScript, then keeps itself current.
 
 The token is the only key and is never logged. A wrong token is answered like a link that never was.
 """

@@ -56,9 +56,10 @@ class Change:
         if kind not in VIEWS.get(self.entity, {}):
             return None
         row = b',"row":' + self.row_for(kind) if op == "put" else b""
-        return b'{"topic":"%b","epoch":%d,"offset":%d,"entity":"%b","id":"%b","version":%d,"op":"%b"%b,"event":"%b","at":"%b"}' % (
-            topic.encode(), epoch, offset, self.entity.encode(), self.entity_id.encode(), self.version, op.encode(), row,
-            self.event.encode(), self.at.encode(),
+        return b'{"topic":"%b","epoch":%d,"offset":%d,"entity":"%b","id":"%b","version":%d,"op":"%b"%b,"event":"%b",\
+"at":"%b"}' % (
+            topic.encode(), epoch, offset, self.entity.encode(), self.entity_id.encode(), self.version, op.encode(),
+            row, self.event.encode(), self.at.encode(),
         )  # fmt: skip
 
 
@@ -78,5 +79,6 @@ def from_log(record: Any) -> Change:
     """A row of `db.pipeline.LOG_AFTER`."""
     places = list(zip(record["topics"], record["offsets"], record["ops"], strict=True))
     return Change(
-        record["pos"], record["entity"], record["entity_id"], record["version"], record["event"], record["row"], record["at"], places,
+        record["pos"], record["entity"], record["entity_id"], record["version"], record["event"], record["row"],
+        record["at"], places,
     )  # fmt: skip

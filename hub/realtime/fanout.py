@@ -86,7 +86,7 @@ class Fanout:
         return joining
 
     def go_live(self, state: TopicState, sid: str, client: Client, *, after: int) -> bool:
-        """Write what waited beyond offset `after`, and follow from now on. False when the join was superseded or lost."""
+        """Write what waited beyond offset `after`, and follow from now on. False: the join was superseded or lost."""
         joining = state.joining.pop(sid, None)
         if joining is None or joining.is_lost:
             return False
@@ -149,7 +149,7 @@ class Fanout:
     ) -> None:
         body = change.body(state.name, state.kind, epoch, offset, op)
         if body is None:
-            # The database put an entity where no view shows it: clients see the hole and take a snapshot, nobody stalls.
+            # The database put an entity where no view shows it: clients see the hole, take a snapshot, nobody stalls.
             LOG.error("no view", entity=change.entity, kind=state.kind)
             metrics.UNSEEN.labels(state.kind).inc()
             return

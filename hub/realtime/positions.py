@@ -1,4 +1,4 @@
-"""Where riders are: in by socket or HTTP, latest only, out at most four times a second per topic. Never through the log.
+"""Where riders are: in by socket or HTTP, latest only, out at most four times a second per topic; never in the log.
 
     point ─► plausible? ─► Redis hash (last per rider) + channel ─► every worker ─► coalesced `position` frames
 
@@ -63,7 +63,10 @@ class PositionIntake:
         self._on_shift: dict[str, tuple[float, str | None]] = {}
 
     async def take(self, rider_id: str, points: list[Point]) -> dict[str, Any]:
-        """Accept what is plausible: `{accepted, rejected: [{seq, code}]}`. Codes: off_shift, bad_place, bad_time, old, too_fast."""
+        """Accept what is plausible: `{accepted, rejected: [{seq, code}]}`.
+
+        Codes: off_shift, bad_place, bad_time, old, too_fast.
+        """
         region = await self._region(rider_id)
         rejected = []
         latest: Point | None = None

@@ -37,7 +37,7 @@ class Present:
 async def read_present(database: Database, topic: Topic, *, epoch: int | None, offset: int | None) -> Present:
     """What a subscriber at (`epoch`, `offset`) must be given; None, None for one that knows nothing.
 
-    Everything after its offset when the log still has it, else a snapshot. Never says recovered when something is missing.
+    Everything after its offset when the log still has it, else a snapshot; never `recovered` when something is missing.
     """
     async with database.transaction("repeatable_read", read_only=True) as connection:
         here = await pipeline.HERE.only(connection)

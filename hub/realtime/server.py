@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import orjson
 from redis.asyncio import Redis
-from socketio.exceptions import ConnectionRefusedError
+from socketio.exceptions import ConnectionRefusedError as SocketRefused
 
 from db import orders
 from db.connection import DATABASE_AWAY, Database
@@ -147,11 +147,9 @@ class LiveHub:
         try:
             principal = await self._who(auth)
         except Refusal as refused:
-            raise ConnectionRefusedError(refused.detail, {"code": refused.code}) from refused
+            raise SocketRefused(refused.detail, {"code": refused.code}) from refused
         except DATABASE_AWAY as error:
-            raise ConnectionRefusedError(
-                "the database is away for a moment: try again", {"code": "unavailable"}
-            ) from error
+            raise SocketRefused("the database is away for a moment: try again", {"code": "unavailable"}) from error
         client = self._server.connection(sid)
         if client is None:
             return

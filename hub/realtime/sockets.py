@@ -81,9 +81,12 @@ class Sockets:
                     self._regrant(socket, change, op)
                 elif change.entity == "user" and (op != "put" or not change.row["is_active"]):
                     self.close(socket, code="auth.disabled", reconnect=False)
-                elif change.entity == "session" and change.entity_id == socket.principal.session_id:
-                    if op != "put" or change.row["revoked_at"] is not None:
-                        self.close(socket, code="auth.revoked", reconnect=False)
+                elif (
+                    change.entity == "session"
+                    and change.entity_id == socket.principal.session_id
+                    and (op != "put" or change.row["revoked_at"] is not None)
+                ):
+                    self.close(socket, code="auth.revoked", reconnect=False)
 
     def _regrant(self, socket: LiveSocket, change: Change, op: str) -> None:
         if op == "put":

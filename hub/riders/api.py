@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from db import riders
 from db.scope import reach_values
@@ -33,7 +34,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
 class Positions(msgspec.Struct, forbid_unknown_fields=True):
     """A batch of readings."""
 
-    points: list[Point]
+    points: Annotated[list[Point], Meta(max_length=MOST_POINTS)]
 
 
 @ENDPOINTS.route("GET", "/riders", summary="List riders", permission=Permission.RIDER_READ)
@@ -85,6 +86,4 @@ for name, kind in (("start", Start), ("break", NoBody), ("end", NoBody)):
 )
 async def send_positions(call: Call) -> Any:
     """`{accepted, rejected: [{seq, code}]}`."""
-    if len(call.body.points) > MOST_POINTS:
-        raise Unprocessable(f"at most {MOST_POINTS} points at once", code="body.invalid", path="$.points")
     return await call.house.take_positions(call.who.person_id, call.body.points)

@@ -46,9 +46,10 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _operation(route: Route, of_body: dict[type[msgspec.Struct], Any]) -> dict[str, Any]:
+    words = re.sub(r"[^a-z0-9]+", "_", PARAMETER.sub("by_id", route.path).lower())
     operation: dict[str, Any] = {
         "summary": route.summary,
-        "operationId": f"{route.method.lower()}{re.sub(r'[^a-z0-9]+', '_', PARAMETER.sub(r'by_id', route.path).lower())}",
+        "operationId": route.method.lower() + words,
         "security": [{}] if route.is_public else [{"bearer": []}],
         "parameters": [*_path_parameters(route), *_header_parameters(route)],
         "responses": {

@@ -127,5 +127,7 @@ def upgrade() -> None:
     """Apply the step."""
     execute(PEOPLE)
     execute(BLOCKS)
-    pipeline.sync("block", "block", None, "", "case when r.lifted_at is null then array['administration'] else '{}'::text[] end")
+    pipeline.sync(
+        "block", "block", None, "", "case when r.lifted_at is null then array['administration'] else '{}'::text[] end"
+    )
     execute(ADMINISTRATORS)

@@ -91,7 +91,7 @@ class Courier:
         try:
             await town.api(self.rider.id).answer_offer(offer["id"], move, key=key)
         except ApiError as refusal:
-            if refusal.code != "offer.wrong_state":
+            if refusal.code not in {"offer.wrong_state", "offer.not_open"}:
                 town.accounts.trouble(f"offer {move}", refusal.code)
         except Unreachable:
             town.accounts.trouble(f"offer {move}", "unreachable")
