@@ -56,7 +56,7 @@ from hub.riders.api import ENDPOINTS as RIDERS
 from hub.service.api import BLUEPRINT as SERVICE
 from hub.service.asyncapi import asyncapi_document
 from hub.service.openapi import openapi_document
-from hub.settings import Settings
+from hub.settings import NotConfigured, Settings
 from hub.users.admin_api import ENDPOINTS as USERS
 from hub.users.api import ENDPOINTS as ME
 
@@ -78,10 +78,6 @@ class Urls:
     database: str
     direct: str
     redis: str
-
-
-class NotConfigured(ValueError):
-    """A setting is missing without which no process can start."""
 
 
 def urls_of(settings: Settings) -> Urls:

@@ -232,6 +232,8 @@ def add(
     role: Annotated[str, typer.Option(help="customer, cook, expediter, rider, manager, dispatcher, administrator, …")],
     scope: Annotated[str, typer.Option(help="*, region:NAME, kitchen:ID or own.")],
     locale: Annotated[str, typer.Option(help="A language such as en.")] = "en",
+    region: Annotated[str | None, typer.Option(help="Where a rider works.")] = None,
+    token: Annotated[bool, typer.Option("--token", help="Sign the person in, and print the tokens.")] = False,
     json: Json = False,
     data: Data = None,
 ) -> None:
@@ -240,28 +242,25 @@ def add(
 
     import asyncpg
 
-    from db.connection import connect
-    from db.context import context
-    from db.people import enrol
+    from hub.auth.enrolment import Newcomer, add_newcomer
     from hub.domain.roles import Role
 
     if role not in tuple(Role):
         fail(f"{role!r} is not a role; use one of: {', '.join(Role)}", json=json, code=USAGE)
-    url = needed_database(read_settings(), data, json=json)
-    said = context(actor="command line")
-
-    async def add_to(url: str) -> str:
-        connection = await connect(url, application="hotpass users")
-        try:
-            return await enrol(connection, name=name, locale=locale, role=role, scope=scope, context=said)
-        finally:
-            await connection.close()
-
+    settings = read_settings()
+    url = needed_database(settings, data, json=json)
+    secret = found_secret(settings, data) if token else None
+    if token and secret is None:
+        fail("No secret key to sign tokens: set HOTPASS_SECRET_KEY, or give --data DIR.", json=json)
+    who = Newcomer(name=name, role=Role(role), scope=scope, locale=locale, region=region)
     try:
-        person_id = asyncio.run(add_to(url))
+        added = asyncio.run(add_newcomer(url, who, secret=secret, token_seconds=settings.access_token_seconds))
     except asyncpg.CheckViolationError:
         fail(f"{scope!r} is not a scope; write *, region:NAME, kitchen:ID or own", json=json, code=USAGE)
-    say({"person_id": person_id, "is_well": True}, f"Added {name}, {role} within {scope}: {person_id}", json=json)
+    except ValueError as error:
+        fail(str(error), json=json, code=USAGE)
+    text = f"Added {name}, {role} within {scope}: {added['person_id']}"
+    say(added | {"is_well": True}, "\n".join([text, *(f"{key} {added[key]}" for key in list(added)[1:])]), json=json)
 
 
 def main() -> None:
@@ -269,10 +268,11 @@ def main() -> None:
     from pydantic import ValidationError
 
     from hub.embedded.errors import EmbeddedError
+    from hub.settings import NotConfigured
 
     try:
         app()
-    except EmbeddedError as error:
+    except (EmbeddedError, NotConfigured) as error:
         message = str(error)
     except ValidationError as error:
         message = "\n".join(

@@ -16,6 +16,10 @@ Profile = Literal["embedded", "production"]
 MINIMUM_KEY_BYTES = 32
 
 
+class NotConfigured(ValueError):
+    """A setting is missing without which no process can start."""
+
+
 class Settings(BaseSettings):
     """The settings of one process; made once, never changed."""
 
