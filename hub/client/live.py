@@ -23,6 +23,7 @@ import msgspec
 from hub.client.clock import ProductClock
 from hub.client.errors import AskRefused, ConnectRefused, SocketLost
 from hub.client.fold import Change, Present, Row, Tally, TopicFold
+from hub.client.frames import CHANGE, DRAINING, HEAD, NAMED, Head
 from hub.client.socket import Socket, open_socket
 
 SHORTEST_PAUSE_SECONDS = 0.05
@@ -31,33 +32,6 @@ MOST_PAGES = 10_000
 MOST_WAITING = 20_000  # changes of one topic while its answer is on the way; beyond it the question is asked anew
 Auth = Callable[[], dict[str, str]]
 T = TypeVar("T")
-
-
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The product clock and the head of each subscribed topic."""
-
-    at: str
-    rate: float = 1.0
-    topics: dict[str, int | None] = {}
-
-
-class Named(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame about one topic: `resync`, `revoked`."""
-
-    topic: str
-    reason: str = ""
-
-
-class Draining(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker is going away."""
-
-    reconnect_in_ms: float = 0
-
-
-_CHANGE = msgspec.json.Decoder(Change)
-_HEAD = msgspec.json.Decoder(Head)
-_NAMED = msgspec.json.Decoder(Named)
-_DRAINING = msgspec.json.Decoder(Draining)
 
 
 @dataclass(slots=True)
@@ -280,22 +254,22 @@ class Live:
 
     def _event(self, name: str, payload: msgspec.Raw) -> None:
         if name == "change":
-            self._changed(_CHANGE.decode(payload))
+            self._changed(CHANGE.decode(payload))
         elif name == "head":
-            self._headed(_HEAD.decode(payload))
+            self._headed(HEAD.decode(payload))
         elif name == "position" and self.watchers.on_positions is not None:
             self.watchers.on_positions(msgspec.json.decode(payload))
         elif name == "resync":
             self.resyncs += 1
-            self._ask(_NAMED.decode(payload).topic)
+            self._ask(NAMED.decode(payload).topic)
         elif name == "revoked":
-            one = self._topics.get(_NAMED.decode(payload).topic)
+            one = self._topics.get(NAMED.decode(payload).topic)
             if one is not None:
                 one.fold.is_revoked = True
         elif name == "expiring" and self._socket is not None:
             self._renewal = asyncio.create_task(self._authenticate(self._socket))
         elif name == "draining":
-            self._rest_seconds = _DRAINING.decode(payload).reconnect_in_ms / 1000
+            self._rest_seconds = DRAINING.decode(payload).reconnect_in_ms / 1000
         self._look()
 
     def _changed(self, change: Change) -> None:
