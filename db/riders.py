@@ -88,3 +88,12 @@ ON_SHIFT = Statement(
 REGIONS = Statement(text("select distinct region from kitchen order by region"))
 # rider_pk
 PLACE_OF_RIDER = Statement(select(riders.c.region).where(riders.c.id == given("rider_id", ID)))
+# A rider begins at the middle of the region's kitchens; no row when the region has none.
+ADD_RIDER = Statement(
+    text(
+        """with acting as (select set_config('hotpass.context', cast(:context as text), true) as setting)
+        insert into rider (id, region, name, home_lat, home_lon)
+        select cast(:rider_id as uuid), k.region, cast(:name as text), avg(k.lat), avg(k.lon) from kitchen k, acting
+        where k.region = cast(:region as text) and acting.setting is not null group by k.region"""
+    )
+)

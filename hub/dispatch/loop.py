@@ -24,11 +24,11 @@ from hub.dispatch.plan import Choice, Free, Waiting, nearest_free
 from hub.observability import logs, metrics
 
 LOG = logs.get(__name__)
-ROUND_SECONDS = 0.5
+ROUND_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
 REGIONS_SECONDS = 5.0
 OFFER_SECONDS = 30.0  # of the wall clock: a person must be able to answer
-HORIZON_SECONDS = 300.0
+HORIZON_SECONDS = 1_200.0  # long enough to ride there while it cooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

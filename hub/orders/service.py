@@ -35,6 +35,7 @@ FEE_MINOR = 190
 FEE_MINOR_PER_KILOMETRE = 45
 RIDE_METRES_PER_MINUTE = 320  # the speed of the recorded courier days
 HANDOVER_MINUTES = 8  # four at the counter, four at the door
+ORDERS_AT_ONCE = 6  # cooked side by side before a queue forms
 QUEUE_SECONDS_PER_ORDER = 45
 TRACKING_BYTES = 24
 CODE_TAKEN = "orders_code"
@@ -124,7 +125,7 @@ async def price(database: Database, body: QuoteBody | PlaceBody) -> Priced:
             path="$.drop",
         )
     longest = max(items[str(wanted.item_id)]["prep_seconds"] for wanted in body.items)
-    ready_seconds = longest + row["queue"] * QUEUE_SECONDS_PER_ORDER
+    ready_seconds = longest + max(0, row["queue"] - ORDERS_AT_ONCE) * QUEUE_SECONDS_PER_ORDER
     return Priced(
         kitchen=kitchen,
         lines=lines,
