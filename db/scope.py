@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, any_, or_
+from sqlalchemy import Boolean, and_, any_, literal_column, or_
 from sqlalchemy.sql import ColumnElement
 
 from db.metadata import ID, IDS, TEXTS, given
@@ -21,7 +21,8 @@ def within(*, kitchen: Any, region: Any, owners: tuple[Any, ...] = ()) -> Column
         kitchen == any_(given("kitchen_ids", IDS)),
         region == any_(given("regions", TEXTS)),
     ]
-    conditions += [owner == given("owner_id", ID) for owner in owners] or [given("owner_id", ID).is_not(None) & False]
+    nobody = and_(given("owner_id", ID).is_not(None), literal_column("false", Boolean))
+    conditions += [owner == given("owner_id", ID) for owner in owners] or [nobody]
     return or_(*conditions)
 
 

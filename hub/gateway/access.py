@@ -19,18 +19,23 @@ K = TopicKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What following one topic takes. `permission` None: whoever owns the place (or anybody, where it is public)."""
+    """What following one topic takes. `permission` None: whoever owns the place (or anybody, where it is public).
+
+    `is_own`: the owner and nobody else, however far the permission of others reaches.
+    """
 
     place: Place
     permission: Permission | None = None
     is_public: bool = False
+    is_own: bool = False
 
     def is_open_to(self, principal: Principal) -> bool:
         """True while this principal may follow the topic."""
         if self.is_public:
             return True
-        if self.permission is None:
-            return principal.person_id in self.place.owner_ids
+        is_owner = principal.person_id in self.place.owner_ids
+        if self.permission is None or (self.is_own and not is_owner):
+            return is_owner
         return may(principal, self.permission, self.place)
 
 
@@ -76,7 +81,9 @@ async def _order(database: Database, topic: Topic, principal: Principal) -> Acce
 BY_NAME: dict[TopicKind, Callable[[str], Access]] = {
     K.MENU: lambda _: Access(place=Place(), is_public=True),
     K.USER: lambda person_id: Access(place=Place(owner_ids=(person_id,))),
-    K.CUSTOMER: lambda person_id: Access(place=Place(owner_ids=(person_id,)), permission=Permission.ORDER_PLACE),
+    K.CUSTOMER: lambda person_id: Access(
+        place=Place(owner_ids=(person_id,)), permission=Permission.ORDER_PLACE, is_own=True
+    ),
     K.OPERATIONS: lambda region: Access(place=Place(region=region), permission=Permission.RIDER_READ),
     K.ADMINISTRATION: lambda _: Access(place=Place(), permission=Permission.SECURITY_READ),
 }
