@@ -7,6 +7,9 @@ module_database_url   a database that the tests of one module share
 redis_url             an empty logical database for one test (channels of pub/sub are shared by all)
 made_directory        a data directory with its engines stopped, for one test
 own_engines           a pair for one test that kills engines: never kill the shared one
+town_url              a hub over the module's database, with its sequencer
+conn                  a connection past the API to the module's database
+cast                  a town of the module's, and its people at that hub's door
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 from redis.asyncio import Redis
@@ -24,6 +29,8 @@ from redis.asyncio import Redis
 from db.migrate import migrate
 from hub.embedded.engines import Engines, start_engines
 from hub.embedded.valkey import DATABASES
+from tests.course import Cast, cast_of
+from tests.town import found, sequencing, serving
 
 TEMPLATE = "template_migrated"
 numbers = itertools.count(1)
@@ -101,3 +108,28 @@ async def redis_url(engines: Engines) -> str:
     async with Redis.from_url(url) as redis:
         await redis.flushdb()
     return url
+
+
+@pytest.fixture(scope="module")
+async def town_url(engines: Engines, module_database_url: str) -> AsyncIterator[str]:
+    """The URL of a hub over the module's database; its sequencer leads beside it."""
+    redis_url = engines.redis_url_of(next(numbers) % (DATABASES - 1) + 1)
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushdb()
+    async with sequencing(module_database_url, redis_url), serving(module_database_url, redis_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def conn(module_database_url: str) -> AsyncIterator[Any]:
+    """A connection past the API."""
+    connection = await asyncpg.connect(module_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def cast(conn: Any, town_url: str) -> AsyncIterator[Cast]:
+    """A town and its people."""
+    async with aiohttp.ClientSession(town_url) as session:
+        yield await cast_of(conn, session, await found(conn))

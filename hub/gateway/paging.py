@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from hub.gateway.endpoint import Call
 
 MOST = 200
 USUAL = 50
+LIMIT = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ def page_query(call: Call, *, texts: tuple[str, ...] = (), ids: tuple[str, ...] 
         known = ", ".join(("after", "limit", *texts, *ids))
         raise BadRequest(f"unknown query parameter {min(unknown)!r}; known: {known}", code="query.unknown")
     limit = call.query.get("limit", str(USUAL))
-    if not limit.isdigit() or not 1 <= int(limit[:6]) <= MOST:
+    if not LIMIT.fullmatch(limit) or not 1 <= int(limit) <= MOST:
         raise BadRequest(f"`limit` is 1 to {MOST}", code="query.invalid")
     filters = {name: call.query.get(name) for name in texts} | {name: query_id(call, name) for name in ids}
     return PageQuery(after=query_id(call, "after"), limit=int(limit), filters=filters)
