@@ -52,6 +52,7 @@ from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
 from hub.realtime.sequencer import Sequencer
 from hub.realtime.server import LiveHub, LiveSettings
+from hub.realtime.sockets import SocketLimits
 from hub.riders.api import ENDPOINTS as RIDERS
 from hub.service.api import BLUEPRINT as SERVICE
 from hub.service.asyncapi import asyncapi_document
@@ -118,6 +119,16 @@ def sender_of(settings: Settings, redis: Redis) -> senders.Send:
     if settings.message_urls:
         return senders.to_channels([url.get_secret_value() for url in settings.message_urls])
     return senders.to_inbox(redis) if settings.profile == "embedded" else senders.to_console
+
+
+def socket_limits_of(settings: Settings) -> SocketLimits:
+    """How many sockets somebody may have open with one worker."""
+    scale = EMBEDDED_SCALE if settings.profile == "embedded" else 1
+    return SocketLimits(
+        per_principal=settings.connections_per_person * scale,
+        per_address=settings.connections_per_address * scale,
+        grace_seconds=settings.token_grace_seconds,
+    )
 
 
 def serve_hub(settings: Settings, told: Told) -> None:
@@ -195,7 +206,9 @@ def _live_and_die(
         is_embedded = settings.profile == "embedded"
         live = holder["live"] = LiveHub(
             server=server, database=database, redis=redis, authority=authority, keys=keys,
-            settings=LiveSettings(redis_url=urls.redis, ring_changes=settings.topic_ring_changes),
+            settings=LiveSettings(
+                redis_url=urls.redis, ring_changes=settings.topic_ring_changes, socket_limits=socket_limits_of(settings)
+            ),
         )  # fmt: skip
         app.ctx.house = House(
             database=database, redis=redis, authority=authority, keys=keys, data_keys=data_keys, nudge=nudge,
@@ -225,6 +238,7 @@ def _live_and_die(
 
     async def drain(app: Sanic[Any, Any]) -> None:
         app.ctx.health.is_draining = True
+        await asyncio.sleep(settings.drain_seconds)
         await holder["live"].drain()
 
     app.register_listener(start, "before_server_start")

@@ -62,6 +62,18 @@ class Settings(BaseSettings):
     client_buffer_bytes: int = Field(
         256 * 1024, ge=16 * 1024, description="bytes queued for one slow client before resync"
     )
+    connections_per_person: int = Field(
+        50, ge=1, description="live connections of one person to one hub worker; a thousandfold when embedded"
+    )
+    connections_per_address: int = Field(
+        1000, ge=1, description="live connections of one address to one hub worker; a thousandfold when embedded"
+    )
+    token_grace_seconds: float = Field(
+        25.0, ge=1, le=300, description="for how long after its token has expired a socket may still send a new one"
+    )
+    drain_seconds: float = Field(
+        0.0, ge=0, le=60, description="from `not ready` to telling clients to go: what a load balancer takes to notice"
+    )
     topic_ring_changes: int = Field(512, ge=16, description="recent changes a worker keeps per topic")
     change_log_days: int = Field(3, ge=1, description="whole days of history kept for recovery")
     stream_length: int = Field(5000, ge=100, description="batches kept in the Redis stream")

@@ -18,7 +18,7 @@ from db.connection import DATABASE_AWAY, Database
 from hub.observability import logs
 from hub.realtime.fanout import Fanout
 from hub.realtime.frames import event_frame
-from hub.realtime.sockets import Sockets
+from hub.realtime.sockets import LOOK_SECONDS, Sockets
 
 LOG = logs.get(__name__)
 HEAD_SECONDS = 5.0
@@ -68,7 +68,11 @@ async def tell_heads(*, clock: ProductClock, fanout: Fanout, sockets: Sockets) -
 
 
 async def expire_sockets(sockets: Sockets) -> None:
-    """Look once a second for tokens and grants that ran out, for ever."""
+    """Look for tokens and grants that ran out, for ever; again not at a thousand sockets in one step."""
     while True:
-        await asyncio.sleep(1.0)
-        sockets.expire()
+        await asyncio.sleep(LOOK_SECONDS)
+        for number, socket in enumerate(list(sockets.by_sid.values())):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if socket.sid in sockets.by_sid:
+                sockets.expire(socket)

@@ -34,7 +34,7 @@ from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.log import LogReader
 from hub.realtime.positions import PositionFeed, PositionIntake
-from hub.realtime.sockets import LiveSocket, Sockets
+from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
@@ -49,6 +49,7 @@ class LiveSettings:
 
     redis_url: str
     ring_changes: int
+    socket_limits: SocketLimits
 
 
 class LiveHub:
@@ -70,7 +71,7 @@ class LiveHub:
         self._keys = keys
         self._tasks: list[asyncio.Task[None]] = []
         self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
-        self.sockets = Sockets(self.fanout)
+        self.sockets = Sockets(self.fanout, settings.socket_limits)
         self.clock = ProductClock(database)
         self.reader = LogReader(
             database=database, redis_url=settings.redis_url, deliver=self.fanout.deliver, renew=self.fanout.renew
@@ -144,6 +145,8 @@ class LiveHub:
         return handle
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        address = str(environ["REMOTE_ADDR"])
+        self._check_room(address)
         try:
             principal = await self._who(auth)
         except Refusal as refused:
@@ -153,9 +156,17 @@ class LiveHub:
         client = self._server.connection(sid)
         if client is None:
             return
-        socket = LiveSocket(sid, client, principal)
+        self._check_room(address, principal)
+        socket = LiveSocket(sid, client, principal, address)
         socket.grants = dict(self._authority.grants_of(principal.person_id))
         self.sockets.add(socket)
+
+    def _check_room(self, address: str, principal: Principal | None = None) -> None:
+        """Raise for one socket too many; asked before the database is, and again once nothing can come between."""
+        if self.sockets.is_full_at(address):
+            raise _too_many("this address")
+        if principal is not None and self.sockets.is_full_for(principal):
+            raise _too_many("this account")
 
     async def _who(self, auth: Any) -> Principal:
         """The principal behind `auth: {token} | {tracking}`. Raises `Unauthenticated`."""
@@ -209,3 +220,7 @@ class LiveHub:
             return refusal("bad_request", "the payload must be {topic, entity, id, version} of a topic you follow")
         LOG.info("seen", actor=socket.principal.person_id, shown=orjson.dumps(payload).decode()[:200])
         return {"ok": True}
+
+
+def _too_many(whose: str) -> SocketRefused:
+    return SocketRefused(f"{whose} has too many connections: close one first", {"code": "too_many_connections"})

@@ -7,7 +7,7 @@ total order, synchronously, before any later change is delivered.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -21,19 +21,33 @@ from hub.realtime.frames import event_frame
 
 LOG = logs.get(__name__)
 WARN_SECONDS = 60.0
-GRACE_SECONDS = 25.0
+# How often expiry is looked at; a socket goes at the last look before its grace is over, never after.
+LOOK_SECONDS = 1.0
 POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """How many sockets one worker keeps for one person (or one tracking link's order) and for one address.
+
+    And for how long after its token has expired a socket may still send a new one.
+    """
+
+    per_principal: int
+    per_address: int
+    grace_seconds: float
 
 
 class LiveSocket:
     """One accepted socket. `expires_at` is in seconds since 1970, None for a tracking token."""
 
-    __slots__ = ("client", "expires_at", "follows", "grants", "is_warned", "principal", "sid")
+    __slots__ = ("address", "client", "expires_at", "follows", "grants", "is_warned", "principal", "sid")
 
-    def __init__(self, sid: str, client: Client, principal: Principal) -> None:
+    def __init__(self, sid: str, client: Client, principal: Principal, address: str) -> None:
         self.sid = sid
         self.client = client
         self.principal = principal
+        self.address = address
         self.grants: dict[str, Grant] = {}
         self.expires_at = principal.expires_at
         self.is_warned = False
@@ -41,17 +55,28 @@ class LiveSocket:
 
 
 class Sockets:
-    """All live sockets of a worker, by Socket.IO sid and by person."""
+    """All live sockets of a worker, by Socket.IO sid, by principal and by address."""
 
-    def __init__(self, fanout: Fanout) -> None:
+    def __init__(self, fanout: Fanout, limits: SocketLimits) -> None:
         self._fanout = fanout
+        self._limits = limits
         self.by_sid: dict[str, LiveSocket] = {}
-        self._by_person: dict[str, set[str]] = {}
+        self._of_principal: dict[str, set[str]] = {}
+        self._at_address: dict[str, int] = {}
+
+    def is_full_at(self, address: str) -> bool:
+        """Whether this address has all the sockets that it may have here."""
+        return self._at_address.get(address, 0) >= self._limits.per_address
+
+    def is_full_for(self, principal: Principal) -> bool:
+        """Whether this principal has all the sockets that it may have here."""
+        return len(self._of_principal.get(_owner(principal), ())) >= self._limits.per_principal
 
     def add(self, socket: LiveSocket) -> None:
         """A socket was accepted."""
         self.by_sid[socket.sid] = socket
-        self._by_person.setdefault(socket.principal.person_id, set()).add(socket.sid)
+        self._of_principal.setdefault(_owner(socket.principal), set()).add(socket.sid)
+        self._at_address[socket.address] = self._at_address.get(socket.address, 0) + 1
         metrics.SOCKETS.set(len(self.by_sid))
 
     def remove(self, sid: str) -> None:
@@ -60,15 +85,18 @@ class Sockets:
         socket = self.by_sid.pop(sid, None)
         if socket is None:
             return
-        person = self._by_person.get(socket.principal.person_id, set())
-        person.discard(sid)
-        if not person:
-            self._by_person.pop(socket.principal.person_id, None)
+        owner = _owner(socket.principal)
+        self._of_principal[owner].discard(sid)
+        if not self._of_principal[owner]:
+            del self._of_principal[owner]
+        self._at_address[socket.address] -= 1
+        if not self._at_address[socket.address]:
+            del self._at_address[socket.address]
         metrics.SOCKETS.set(len(self.by_sid))
 
     def of_person(self, person_id: str) -> list[LiveSocket]:
         """The live sockets of one person."""
-        return [self.by_sid[sid] for sid in self._by_person.get(person_id, ())]
+        return [self.by_sid[sid] for sid in self._of_principal.get(person_id, ())]
 
     def apply(self, change: Change) -> None:
         """A change of authority, at its place: close what it closes, now."""
@@ -112,24 +140,26 @@ class Sockets:
         socket.client.close(POLICY_VIOLATION, code)
         metrics.REVOCATIONS.labels("socket").inc()
 
-    def expire(self) -> None:
-        """Once a second: warn sockets that expire soon, close those past their grace, drop grants that ran out."""
+    def expire(self, socket: LiveSocket) -> None:
+        """Warn a socket that expires soon, close one whose grace is over, drop its grants that ran out."""
         now = time.time()
-        for socket in list(self.by_sid.values()):
-            if socket.expires_at is not None:
-                self._expire_token(socket, socket.expires_at, now)
-            over = [
-                key for key, grant in socket.grants.items() if grant.expires_at and grant.expires_at.timestamp() <= now
-            ]
-            if over:
-                for key in over:
-                    del socket.grants[key]
-                socket.principal = replace(socket.principal, grants=tuple(socket.grants.values()))
-                self._recheck(socket, "expired")
+        if socket.expires_at is not None:
+            self._expire_token(socket, socket.expires_at, now)
+        over = [key for key, grant in socket.grants.items() if grant.expires_at and grant.expires_at.timestamp() <= now]
+        if over:
+            for key in over:
+                del socket.grants[key]
+            socket.principal = replace(socket.principal, grants=tuple(socket.grants.values()))
+            self._recheck(socket, "expired")
 
     def _expire_token(self, socket: LiveSocket, expires_at: float, now: float) -> None:
-        if now > expires_at + GRACE_SECONDS:
+        if now + LOOK_SECONDS > expires_at + self._limits.grace_seconds:
             self.close(socket, code="auth.expired", reconnect=True)
         elif now > expires_at - WARN_SECONDS and not socket.is_warned:
             socket.is_warned = True
             socket.client.write(event_frame("expiring", orjson.dumps({"at": expires_at})))
+
+
+def _owner(principal: Principal) -> str:
+    """Whom a socket counts for: the person, or the order of a tracking link, whose visitors have no names."""
+    return principal.order_id or principal.person_id

@@ -1,0 +1,153 @@
+"""Two hub processes over one database, a sequencer, a town, and people who listen at either hub."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+
+from hub.client.socket import Socket, open_socket
+from hub.embedded.lifeline import spawn
+from hub.embedded.ports import LOOPBACK, answers, claim
+from hub.embedded.process import Process, Recipe
+from hub.embedded.readiness import Announcements
+from hub.gateway.tokens import issue_access, make_key_ring
+from tests.town import DATA_SECRET, PATIENCE_SECONDS, SECRET, Town, found, sequenced, sequencing
+
+RENAME = "update item set name = $2 where id = $1"
+SESSION = """
+insert into session (person_id, kind, expires_at) values ($1, 'minted', clock_timestamp() + interval '1 hour')
+returning id::text
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubProcess:
+    """One hub and where it answers."""
+
+    url: str
+    process: Process
+    log: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+def hub_process(database_url: str, redis_url: str, directory: Path, **settings: object) -> HubProcess:
+    """A hub of the production profile, not started."""
+    port = claim(0, name="a hub")
+    url = f"http://{LOOPBACK}:{port}"
+    heard = Announcements(directory / f"{port}")
+    log = directory / f"{port}.log"
+    workers = int(str(settings.get("hub_workers", 1)))
+    environment = {
+        "HOTPASS_DATABASE_URL": database_url, "HOTPASS_REDIS_URL": redis_url, "HOTPASS_SECRET_KEY": SECRET,
+        "HOTPASS_DATA_KEY": DATA_SECRET, "HOTPASS_HUB_PORT": str(port), "HOTPASS_HUB_URL": url,
+        "HOTPASS_READY_SOCKET": str(heard.path),
+        **{f"HOTPASS_{name.upper()}": str(value) for name, value in settings.items()},
+    }  # fmt: skip
+    command = [sys.executable, "-P", "-m", "hub.cli", "serve", "hub"]
+    recipe = Recipe(
+        name=f"hub {port}", log=log, prepare=heard.open_anew, release=heard.close,
+        launch=partial(spawn, command, log=log, environment=environment),
+        is_ready=lambda _: heard.count() >= workers and answers(port),
+    )  # fmt: skip
+    return HubProcess(url=url, process=Process(recipe), log=log)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two running hubs, the database below them, and its town."""
+
+    hubs: tuple[HubProcess, HubProcess]
+    conn: Any
+    town: Town
+
+    @property
+    def topic(self) -> str:
+        return f"kitchen:{self.town.kitchen_id}"
+
+    async def rename(self, name: str) -> None:
+        await self.conn.execute(RENAME, self.town.item_ids[0], name)
+
+
+@asynccontextmanager
+async def pair_of_hubs(database_url: str, redis_url: str, **settings: object) -> AsyncIterator[Pair]:
+    """Both hubs, started together, until the end of the block."""
+    conn = await asyncpg.connect(database_url)
+    town = await found(conn)
+    with tempfile.TemporaryDirectory(prefix="hubs-") as name:
+        first, second = (hub_process(database_url, redis_url, Path(name), **settings) for _ in range(2))
+        async with sequencing(database_url, redis_url):
+            await sequenced(conn)
+            try:
+                await asyncio.gather(first.process.start_async(), second.process.start_async())
+                yield Pair(hubs=(first, second), conn=conn, town=town)
+            finally:
+                await asyncio.gather(first.process.stop_async(), second.process.stop_async())
+    await conn.close()
+
+
+def token_of(person_id: str, *, session_id: str = "", lifetime_seconds: int = 600) -> str:
+    """An access token of a session, or of one that the database does not know."""
+    ring = make_key_ring(SECRET)
+    token, _ = issue_access(
+        ring, person_id=person_id, session_id=session_id or str(uuid4()), lifetime_seconds=lifetime_seconds
+    )
+    return token
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """One joined socket and every event it was sent."""
+
+    socket: Socket
+    events: list[tuple[str, Any]] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def subscribe(self, *topics: str) -> None:
+        for topic in topics:
+            await self.socket.ask("subscribe", {"topic": topic})
+
+    def told(self, event: str) -> list[Any]:
+        return [payload for name, payload in self.events if name == event]
+
+    def changes(self, topic: str) -> list[dict[str, Any]]:
+        return [change for change in self.told("change") if change["topic"] == topic]
+
+    def names(self, topic: str) -> list[str]:
+        """The names of dishes that were told, one for each `rename`."""
+        return [change["row"]["name"] for change in self.changes(topic) if change["entity"] == "item"]
+
+    async def until(self, fact: Callable[[], Any]) -> Any:
+        """The first truthy value of `fact()`, looked at after every event and at the end of the socket."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (value := fact()):
+                self.heard.clear()
+                await self.heard.wait()
+            return value
+
+
+async def listen_at(sockets: AsyncExitStack, url: str, token: str) -> Listener:
+    """Join a hub until the stack is closed. Raises `ConnectRefused`."""
+    events: list[tuple[str, Any]] = []
+    heard = asyncio.Event()
+
+    def keep(name: str, payload: msgspec.Raw) -> None:
+        events.append((name, msgspec.json.decode(payload)))
+        heard.set()
+
+    socket = await open_socket(url, {"token": token}, on_event=keep, on_lost=lambda _: heard.set())
+    sockets.callback(socket.abort)
+    return Listener(socket=socket, events=events, heard=heard)
