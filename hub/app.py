@@ -40,6 +40,7 @@ from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing, make_key_ring
+from hub.gateway.watch import Watch
 from hub.jobs import archive_orders, audit_chain, expire_grants, expire_offers, expire_orders, fire_lines, forget
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
@@ -213,14 +214,15 @@ def _live_and_die(
         app.ctx.house = House(
             database=database, redis=redis, authority=authority, keys=keys, data_keys=data_keys, nudge=nudge,
             limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1), hasher=Hasher(data_keys),
-            send_text=sender_of(settings, redis),
+            send_text=sender_of(settings, redis), watch=Watch(database, nudge),
             tracking_secret=derive(secret.encode(), "tracking").hex(),
             access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded,
             take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()
-        tasks.extend((asyncio.create_task(workers.beat()), asyncio.create_task(nudge.run())))
+        running = (workers.beat(), nudge.run(), app.ctx.house.watch.run())
+        tasks.extend(asyncio.create_task(one) for one in running)
         tune_garbage_collector()
 
     async def ready(app: Sanic[Any, Any]) -> None:

@@ -102,7 +102,7 @@ async def redeem_demo_link(keeper: Doorkeeper, link: str, caller: Caller) -> tup
 async def refresh(keeper: Doorkeeper, token: str, caller: Caller) -> SignIn:
     """Exchange a refresh token for the next pair; a lost answer is given again for 30 s.
 
-    Raises `Unauthenticated`: `auth.revoked` when a spent token came back, which ends its session; else `auth.invalid`.
+    Raises `Unauthenticated`: `auth.reused` when a spent token came back, which ends its session; else `auth.invalid`.
     """
     if not SHAPE.fullmatch(token):
         raise _invalid()
@@ -180,7 +180,7 @@ def _signed_in(keeper: Doorkeeper, row: Record | None, token: str) -> SignIn:
 async def _refuse_spent(conn: Connection, token: str, caller: Caller) -> None:
     said = context(actor="gateway", reason=REUSED, request_id=caller.request_id)
     if await auth.REVOKE_REUSED.rows(conn, hash=hash_of(token), reason=REUSED, context=said):
-        raise Unauthenticated("this sign-in was ended: its token was used twice", code="auth.revoked")
+        raise Unauthenticated("this sign-in was ended: its token was used twice", code="auth.reused")
     raise _invalid()
 
 

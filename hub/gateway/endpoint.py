@@ -144,10 +144,10 @@ async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
     """Authenticate, authorise, and decode. Raises the refusal that fits."""
     house: House = request.app.ctx.house
     principal = await authenticate(house, request, is_public=route.is_public)
+    request.ctx.principal = principal
     await take_a_turn(house, route, request, principal)
     if principal is not None and route.permission is not None and not may_anywhere(principal, route.permission):
         raise Forbidden(f"your roles do not include {route.permission}")
-    request.ctx.principal = principal
     return Call(
         house=house,
         request=request,

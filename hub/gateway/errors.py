@@ -25,6 +25,7 @@ from hub.domain.errors import (
     UnknownVersion,
     Unprocessable,
 )
+from hub.domain.security import KIND_OF_CODE
 from hub.observability import logs, metrics
 
 LOG = logs.get(__name__)
@@ -110,7 +111,24 @@ async def answer_error(request: Request, error: Exception) -> HTTPResponse:
         refusal.status, refusal.title = 500, "Internal error"
     elif isinstance(refusal, NotFound) and refusal.code == "not_found" and _is_other_version(request.path):
         refusal = UnknownVersion("this API version does not exist; versions: v1", versions=["v1"])
+    watch_refusal(request, refusal, request_id)
     return problem(refusal, request_id)
+
+
+def watch_refusal(request: Request, refusal: Refusal, request_id: str) -> None:
+    """Note a refusal that an administrator should know of."""
+    kind = KIND_OF_CODE.get(refusal.code)
+    house = getattr(request.app.ctx, "house", None)
+    if kind is None or house is None:
+        return
+    principal = getattr(request.ctx, "principal", None)
+    house.watch.note(
+        kind,
+        person_id=principal.person_id if principal else refusal.fields.get("person_id"),
+        ip=getattr(request.ctx, "address", ""),
+        detail=f"{request.method} /{request.route.path}" if request.route else request.method,
+        request_id=request_id,
+    )
 
 
 def _is_other_version(path: str) -> bool:

@@ -15,6 +15,7 @@ from hub.gateway.hashing import Hasher
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing
+from hub.gateway.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class House:
     nudge: Nudge
     limiter: Limiter
     hasher: Hasher
+    watch: Watch
     send_text: Callable[[str, str], Awaitable[None]]
     tracking_secret: str
     access_token_seconds: int

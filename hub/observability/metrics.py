@@ -11,6 +11,8 @@ REQUEST_SECONDS = Histogram(
     "hotpass_http_request_seconds", "Time to answer an HTTP request", ("route",), buckets=FAST_SECONDS
 )
 REFUSALS = Counter("hotpass_refusals_total", "Requests refused", ("code",))
+SECURITY_EVENTS = Counter("hotpass_security_events_total", "Security events noted", ("kind",))
+SECURITY_EVENTS_DROPPED = Counter("hotpass_security_events_dropped_total", "Security events that were not written")
 
 CHANGES_SEQUENCED = Counter("hotpass_changes_sequenced_total", "Changes given their place in the total order")
 BATCH_CHANGES = Histogram(

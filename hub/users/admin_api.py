@@ -130,6 +130,12 @@ async def erase(call: Call) -> Any:
     return {"user": await people.erase(call, reason=call.body.reason)}
 
 
+@ENDPOINTS.route("GET", "/security", summary="List security events", permission=P.SECURITY_READ)
+async def list_events(call: Call) -> Any:
+    """`{events, next, last_hour}`, newest first; live in the topic `administration`."""
+    return await people.list_events(call)
+
+
 @ENDPOINTS.route("GET", "/security/looks", summary="Who looked at whose data", permission=P.SECURITY_READ)
 async def list_looks(call: Call) -> Any:
     """`{looks}`, newest first."""

@@ -8,10 +8,11 @@ from uuid import uuid4
 import asyncpg
 import orjson
 
-from db import administration
+from db import administration, security
 from db.encryption import blind_index, blind_indexes
 from hub.domain.errors import Conflict, Forbidden, NotFound
 from hub.domain.roles import EVERYWHERE
+from hub.domain.security import SecurityKind
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import attempt, decode, explain, keyed, said, stored_answer
 from hub.gateway.paging import page_of, page_query
@@ -61,6 +62,12 @@ async def reveal(call: Call, reason: str) -> dict[str, Any]:
     if row is None:
         raise _nobody()
     keys, person_id = call.house.data_keys, call.ids["person_id"]
+    call.house.watch.note(
+        SecurityKind.DATA_REVEALED,
+        person_id=call.who.person_id,
+        detail=f"of {person_id}: {reason}",
+        request_id=call.request_id,
+    )
     return {
         "phone": None if row["phone"] is None else open_phone(keys, row["phone"], person_id),
         "addresses": [
@@ -154,6 +161,17 @@ async def list_looks(call: Call) -> dict[str, Any]:
     async with call.house.database.connection() as conn:
         rows = await administration.LOOKS.rows(conn, **query.filters)
     return {"looks": [dict(row) for row in rows]}
+
+
+async def list_events(call: Call) -> dict[str, Any]:
+    """A page of security events, newest first; `?kind=`, `?severity=`; and the counts of the last hour."""
+    check_everywhere(call)
+    query = page_query(call, texts=("kind", "severity"))
+    async with call.house.database.connection() as conn:
+        rows = await security.EVENTS_PAGE.rows(conn, **query.filters, after=query.after)
+        counts = await security.COUNTS.rows(conn)
+    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+    return {"events": page, "next": following, "last_hour": [dict(row) for row in counts]}
 
 
 def _told(call: Call, text: str) -> dict[str, Any]:

@@ -83,7 +83,7 @@ async def test_a_token_spent_long_ago_ends_its_session(keeper: Doorkeeper, new_p
     )
     with pytest.raises(Unauthenticated) as caught:
         await sessions.refresh(keeper, first.refresh_token, CALLER)
-    assert caught.value.code == "auth.revoked"
+    assert caught.value.code == "auth.reused"
     with pytest.raises(Unauthenticated):
         await sessions.refresh(keeper, second.refresh_token, CALLER)
 
@@ -96,7 +96,7 @@ async def test_a_token_whose_successor_was_used_ends_its_session_at_once(
     third = await sessions.refresh(keeper, second.refresh_token, CALLER)
     with pytest.raises(Unauthenticated) as caught:
         await sessions.refresh(keeper, first.refresh_token, CALLER)
-    assert caught.value.code == "auth.revoked"
+    assert caught.value.code == "auth.reused"
     with pytest.raises(Unauthenticated):
         await sessions.refresh(keeper, third.refresh_token, CALLER)
 

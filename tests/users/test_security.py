@@ -1,0 +1,66 @@
+"""Security events: what is refused is seen by administrators, once for a flood."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from db.connection import Database
+from tests.users.test_me import ask
+
+NewPerson = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def admin(new_person: NewPerson) -> str:
+    """An administrator of everything."""
+    return await new_person("Admin", role="administrator", scope="*")
+
+
+async def events(api: aiohttp.ClientSession, admin: str, kind: str, *, at_least: int) -> list[dict[str, Any]]:
+    """The events of a kind, once there are so many: they are written beside the requests."""
+    async with asyncio.timeout(10):
+        while True:
+            _, body = await ask(api, "GET", "/v1/security", admin, params={"kind": kind})
+            if len(body["events"]) >= at_least:
+                return list(body["events"])
+
+
+async def test_a_denial_is_seen_with_who_and_what(
+    api: aiohttp.ClientSession, admin: str, new_person: NewPerson
+) -> None:
+    person_id = await new_person(role="cook", scope="*")
+    assert (await ask(api, "GET", "/v1/users", person_id))[0] == 403
+    [event] = [row for row in await events(api, admin, "access.denied", at_least=1) if row["person_id"] == person_id]
+    assert (event["severity"], event["detail"], event["ip"]) == ("notice", "GET /v1/users", "127.0.0.1")
+
+
+async def test_a_flood_of_forged_tokens_is_one_event(api: aiohttp.ClientSession, admin: str) -> None:
+    async def forge(number: int) -> int:
+        headers = {"Authorization": f"Bearer a.b.{number}"}
+        async with api.get("/v1/me", headers=headers) as answer:
+            return answer.status
+
+    assert set(await asyncio.gather(*(forge(number) for number in range(50)))) == {401}
+    assert len(await events(api, admin, "token.forged", at_least=1)) == 1
+
+
+async def test_helping_oneself_is_an_alarm_in_the_live_topic(
+    api: aiohttp.ClientSession, admin: str, hub_database: Database
+) -> None:
+    body = {"person_id": admin, "role": "manager", "scope": "*"}
+    assert (await ask(api, "POST", "/v1/roles", admin, json=body))[0] == 403
+    [event] = await events(api, admin, "role.escalation", at_least=1)
+    assert event["severity"] == "alarm"
+    async with hub_database.connection() as conn, asyncio.timeout(10):
+        while not await conn.fetchval("select count(*) from topic_log where topic = 'administration'"):
+            pass
+
+
+async def test_only_administrators_of_everything_see_events(api: aiohttp.ClientSession, new_person: NewPerson) -> None:
+    for role, scope in (("manager", "*"), ("administrator", "region:north")):
+        assert (await ask(api, "GET", "/v1/security", await new_person(role=role, scope=scope)))[0] == 403
