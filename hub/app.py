@@ -193,7 +193,6 @@ def _live_and_die(
 ) -> None:
     """Attach what a worker starts before its first request, and stops after its last."""
     urls = urls_of(settings)
-    secret = secret_of(settings)
     tasks: list[asyncio.Task[None]] = []
 
     async def start(app: Sanic[Any, Any]) -> None:
@@ -201,22 +200,15 @@ def _live_and_die(
         database = Database(urls.database, size=settings.database_pool_size, application="hotpass hub")
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
-        authority = Authority(database)
-        keys, data_keys = key_ring_of(settings), data_keys_of(settings)
-        nudge = Nudge(redis)
-        is_embedded = settings.profile == "embedded"
+        authority, keys, nudge = Authority(database), key_ring_of(settings), Nudge(redis)
         live = holder["live"] = LiveHub(
             server=server, database=database, redis=redis, authority=authority, keys=keys,
             settings=LiveSettings(
                 redis_url=urls.redis, ring_changes=settings.topic_ring_changes, socket_limits=socket_limits_of(settings)
             ),
         )  # fmt: skip
-        app.ctx.house = House(
-            database=database, redis=redis, authority=authority, keys=keys, data_keys=data_keys, nudge=nudge,
-            limiter=Limiter(urls.redis, scale=EMBEDDED_SCALE if is_embedded else 1), hasher=Hasher(data_keys),
-            send_text=sender_of(settings, redis), watch=Watch(database, nudge),
-            tracking_secret=derive(secret.encode(), "tracking").hex(),
-            access_token_seconds=settings.access_token_seconds, is_embedded=is_embedded,
+        app.ctx.house = house_of(
+            settings, database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
             take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
@@ -247,6 +239,25 @@ def _live_and_die(
     app.register_listener(ready, "after_server_start")
     app.register_listener(drain, "before_server_stop")
     app.register_listener(stop, "after_server_stop")
+
+
+def house_of(settings: Settings, *, database: Database, redis: Redis, nudge: Nudge, **parts: Any) -> House:
+    """What every handler of a worker may use; `parts` are those that the live hub has too."""
+    data_keys, is_embedded = data_keys_of(settings), settings.profile == "embedded"
+    return House(
+        database=database,
+        redis=redis,
+        nudge=nudge,
+        data_keys=data_keys,
+        limiter=Limiter(urls_of(settings).redis, scale=EMBEDDED_SCALE if is_embedded else 1),
+        hasher=Hasher(data_keys),
+        watch=Watch(database, nudge),
+        send_text=sender_of(settings, redis),
+        tracking_secret=derive(secret_of(settings).encode(), "tracking").hex(),
+        access_token_seconds=settings.access_token_seconds,
+        is_embedded=is_embedded,
+        **parts,
+    )
 
 
 async def started(database: Database) -> None:
