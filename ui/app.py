@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 from nicegui import app, ui
 
 from ui.guard import LOOPBACK_NAMES, Guard
@@ -59,6 +59,11 @@ def arrange(*, hub_url: str, is_secure: bool) -> None:
     @app.get("/livez")
     def alive() -> PlainTextResponse:
         return PlainTextResponse("ok")
+
+    # a service worker rules only what lies below its own address
+    @app.get("/worker.js")
+    def worker() -> FileResponse:
+        return FileResponse(STATIC / "worker.js", media_type="text/javascript")
 
     for page in (home, login, kitchen, rider, operations):
         page.add(hub_url=hub_url)

@@ -91,6 +91,7 @@ def fields_of(
     return {
         "order_id": order["id"],
         "token": token,
+        "zone": kitchen["time_zone"],
         "code": order["code"],
         "kitchen": order["kitchen_name"],
         "brand": order["brand_name"],

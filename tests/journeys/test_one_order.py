@@ -13,6 +13,15 @@ from tests.journeys.conftest import House
 Visit = Callable[..., Awaitable[Page]]
 HOSTILE = '<img src=x onerror="document.title=1"> & "quoted"'
 
+SAVED = """async (topic) => {
+    const opening = indexedDB.open("hotpass");
+    await new Promise((done) => (opening.onsuccess = done));
+    const asking = opening.result.transaction("topics").objectStore("topics").get(topic);
+    await new Promise((done) => (asking.onsuccess = done));
+    opening.result.close();
+    return asking.result?.entities.get("order")?.size > 0;
+}"""
+
 
 async def place(house: House, customer: Api, *, note: str = "ring twice", options: str = "no onion") -> Any:
     """An order of one dish, a short way from its kitchen."""
@@ -97,7 +106,8 @@ async def test_a_kitchen_without_network_says_so_and_catches_up(house: House, vi
     await expect(kitchen.locator(".link-text")).to_contain_text("1 action queued")
     await house.start("hub")
 
-    await expect(kitchen.locator('.link-bar[data-link="live"]')).to_be_visible(timeout=20_000)
+    await expect(kitchen.locator('.link-bar[data-link="live"]')).to_be_visible()
+    await expect(kitchen.locator(".link-text")).not_to_contain_text("queued")
     await expect(ticket.locator(".bump")).to_contain_text("DONE")
     assert [event["event"] for event in await customer.timeline(first["id"])].count("order.started") == 1
     second = (await place(house, customer))["order"]
@@ -128,3 +138,23 @@ async def test_hostile_text_is_text_on_every_screen(house: House, visit: Visit, 
     for page in (kitchen, operations, track):
         assert await page.locator("img").count() == 0
         assert await page.title() != "1"
+
+
+async def test_a_board_opens_without_any_server_from_its_last_state(house: House, visit: Visit, customer: Api) -> None:
+    order = (await place(house, customer))["order"]
+    kitchen = await visit("kitchen", house.link("expediter", pass_of(house)))
+    ticket = kitchen.locator(f'[data-order="{order["id"]}"]')
+    await expect(ticket).to_be_visible()
+    await kitchen.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    await kitchen.reload()  # the second visit is the first one that the service worker sees
+    await expect(ticket).to_be_visible()
+    await expect(kitchen.locator('.link-bar[data-link="live"]')).to_be_visible()
+    await kitchen.wait_for_function(SAVED, arg=f"kitchen:{house.city.kitchens[0].id}")
+    house.kill("ui")
+    house.kill("hub")
+    await kitchen.reload()
+    await expect(ticket).to_be_visible()
+    await expect(kitchen.locator(".board")).to_have_attribute("data-stale", "")
+    await house.start("hub")
+    await house.start("ui")
+    await expect(kitchen.locator('.link-bar[data-link="live"]')).to_be_visible()

@@ -272,6 +272,7 @@ export class Live {
     this.isUnsaved = true;
     this.refusals = 0;
     this.#heard();
+    this.#save();
     this.watch.onRows?.();
     this.#look();
   }
@@ -323,7 +324,7 @@ export class Live {
   #save() {
     if (!this.isUnsaved || this.ended !== null) return;
     this.isUnsaved = false;
-    for (const one of this.topics.values()) saveState({ ...one.fold.saved(), at: this.heardProduct });
+    for (const { fold } of this.topics.values()) if (fold.isKnown) saveState({ ...fold.saved(), at: this.heardProduct });
   }
 }
 

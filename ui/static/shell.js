@@ -9,8 +9,9 @@ import { LinkBar } from "./linkbar.js";
 
 const LOOK_MILLISECONDS = 100;
 
-/** Keep the page when the UI server restarts or is away. */
+/** Keep the page when the UI server restarts or is away, and let it open again without a network. */
 export function keepPage() {
+  navigator.serviceWorker?.register("/worker.js").catch(() => null);
   const popup = document.getElementById("popup");
   if (popup !== null) popup.style.display = "none";
   // NiceGUI makes its socket only after its elements

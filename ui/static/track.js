@@ -22,11 +22,13 @@ const root = document.querySelector("[data-order]");
 const field = (name) => root.querySelector(`[data-field="${name}"]`);
 const orderId = root.dataset.order;
 const topic = `order:${orderId}`;
+const zone = root.dataset.zone;
 const bar = new LinkBar(root);
 const map = new CityMap({ title: "The rider, your home and the kitchen", height: 60 });
 const draw = oncePerFrame(show);
 let rider = null;
 
+bar.zone = zone;
 root.querySelector("header").append(bar.node);
 document.getElementById("map").append(map.node);
 
@@ -91,7 +93,7 @@ function arriving(order) {
   if (!MOVING.has(order.status)) return "";
   const until = Math.max(Date.parse(order.promised_at), live.clock.now());
   const from = Math.max(until - RANGE_MINUTES[order.status] * 60000, live.clock.now());
-  return `${timeOfDay(from)}–${timeOfDay(until + RANGE_MINUTES[order.status] * 60000)}`;
+  return `${timeOfDay(from, { zone })}–${timeOfDay(until + RANGE_MINUTES[order.status] * 60000, { zone })}`;
 }
 
 function slip(order) {
@@ -106,5 +108,5 @@ function cash(fold, order) {
 }
 
 function time(at) {
-  return timeOfDay(Date.parse(at));
+  return timeOfDay(Date.parse(at), { zone });
 }
