@@ -33,7 +33,7 @@ from hub.gateway.rate_limit import RateClass, asks_for, class_of
 from hub.gateway.tokens import verify_access
 
 KEY = re.compile(r"[\x21-\x7e]{1,100}\Z")
-MATCH = re.compile(r'(?:W/)?"(\d{1,18})"\Z')
+MATCH = re.compile(r'(?:W/)?"([0-9]{1,18})"\Z')
 MOST_DEPTH = 16
 Handler = Callable[["Call"], Awaitable[Any]]
 

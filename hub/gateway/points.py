@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 MOST_POINTS = 100  # in one message
 
@@ -12,7 +14,7 @@ MOST_POINTS = 100  # in one message
 class Point(msgspec.Struct, forbid_unknown_fields=True):
     """One reading; `at` is the device's own time, `speed` in metres a second, `heading` in degrees from north."""
 
-    seq: int
+    seq: Annotated[int, Meta(ge=0, le=2**53)]
     at: datetime
     lat: float
     lon: float
