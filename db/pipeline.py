@@ -130,7 +130,9 @@ LAG = Statement(
     )
 )
 
-_LOG = "pos, entity, entity_id, version, event, row, to_json(at)#>>'{}' as at, topics, offsets, ops"
+# Six digits always, as the stream has it: a change reads the same from both.
+_AT = """to_char({} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+_LOG = f"pos, entity, entity_id, version, event, row, {_AT.format('at')} as at, topics, offsets, ops"
 # change_log_pk of each day
 LOG_AFTER = Statement(
     text(f"select {_LOG} from change_log where pos > cast(:pos as bigint) order by pos limit cast(:most as integer)")
@@ -157,7 +159,7 @@ TOPIC_SPAN = Statement(
 # topic_log_pk, then change_log_pk
 REPLAY = Statement(
     text(
-        """select t.topic_offset, t.op, l.entity, l.entity_id, l.version, l.event, l.row, to_json(l.at)#>>'{}' as at
+        f"""select t.topic_offset, t.op, l.entity, l.entity_id, l.version, l.event, l.row, {_AT.format("l.at")} as at
         from topic_log t join change_log l on l.pos = t.pos and l.day = t.day
         where t.topic = cast(:topic as text) and t.topic_offset > cast(:after as bigint)
             and t.topic_offset <= cast(:until as bigint)

@@ -48,7 +48,7 @@ def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int
             batch.log_offsets.append(offset)
             batch.log_positions.append(pos)
             batch.log_ops.append(op)
-        at = row["at"].isoformat()
+        at = row["at"].isoformat(timespec="microseconds")
         batch.changes.append(
             Change(pos, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], at, places)
         )
