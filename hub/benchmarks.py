@@ -40,7 +40,8 @@ def pipeline(
 
 @bench.command()
 def fanout(
-    subscribers: Annotated[str, typer.Option(help="Clients of one event, one case each.")] = "100,1000",
+    subscribers: Annotated[str, typer.Option(help="Clients of one topic, one case each.")] = "100,1000",
+    small_rooms: Annotated[int, typer.Option(min=0, max=5000, help="Topics of three clients, a further case.")] = 1000,
     for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 5.0,
     plain: Plain = False,
     json: Json = False,
@@ -49,31 +50,49 @@ def fanout(
     from hub.bench.fanout import bench_fanout
 
     wanted = [int(each) for each in subscribers.split(",")]
-    _contest(plain, json, partial(bench_fanout, subscribers=wanted, seconds=for_))
+    _contest(plain, json, partial(bench_fanout, subscribers=wanted, small_rooms=small_rooms, seconds=for_))
 
 
 @bench.command()
 def memory(
-    clients: Annotated[int, typer.Option(min=100, max=15_000, help="Idle clients.")] = 2000,
+    connections: Annotated[
+        int, typer.Option("--connections", "--clients", min=100, max=15_000, help="Idle connections.")
+    ] = 2000,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """What an idle client costs in memory, against the same peers."""
+    """What an idle connection costs in memory, against the same peers."""
     from hub.bench.memory import bench_memory
 
-    _contest(plain, json, partial(bench_memory, clients=clients))
+    _contest(plain, json, partial(bench_memory, connections=connections))
 
 
 @bench.command()
-def storm(
+def rush(
     clients: Annotated[int, typer.Option(min=100, max=15_000, help="Clients that come and go at once.")] = 3000,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
     """How long the loop stalls when everybody comes, and leaves, at once, against the same peers."""
-    from hub.bench.storm import bench_storm
+    from hub.bench.rush import bench_rush
 
-    _contest(plain, json, partial(bench_storm, clients=clients))
+    _contest(plain, json, partial(bench_rush, clients=clients))
+
+
+@bench.command()
+def storm(
+    clients: Annotated[int, typer.Option(min=10, max=15_000, help="Clients that follow a kitchen each.")] = 2000,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """The hub is killed under its clients while changes go on: when it listens, when all have resumed, what is lost."""
+    from hub.embedded.benchmark import benchmark_storm
+    from hub.embedded.readout import Readout
+
+    readout = Readout(plain=plain, json=json)
+    result = benchmark_storm(clients, readout)
+    readout.result(result)
+    raise typer.Exit(0 if result["is_well"] else 1)
 
 
 def _contest(plain: bool, json: bool, run: Callable[..., Coroutine[Any, Any, dict[str, Any]]]) -> None:

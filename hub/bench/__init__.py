@@ -5,8 +5,11 @@ subscribers   a process of many sockets that records while it runs and reads aft
 writers       a process that changes rows at a given rate, whatever the answers do
 fanout        what one delivery costs, against python-socketio's own engine and Node's socket.io
 memory        what an idle client costs, against the same peers
-storm         everybody comes, and leaves, at once, against the same peers
-contenders    the processes of those three: the servers (broadcasters, broadcaster.mjs) and their clients (crowd)
+rush          everybody comes, and leaves, at once, against the same peers
+storm         the hub is killed under its clients, who all resume while changes go on
+survivors     a process of clients that come back and count what they missed
+processes     how the processes of a benchmark are held
+contenders    the processes of the contests: the servers (broadcasters, broadcaster.mjs) and their clients (crowd)
 floor         what the kernel alone takes for a delivery
 cpu           processor time of process trees, from the scheduler's own account
 """

@@ -1,16 +1,17 @@
-"""A server process that tells one event to all of its clients: our engine, or python-socketio as it comes, on Sanic.
+"""A server process that tells events to rooms of its clients: our engine, or python-socketio as it comes, on Sanic.
 
-`python -m hub.bench.broadcasters hotpass|stock PORT`. `GET /blast?rounds=N&interval_ms=T` tells N events, T apart, and
-answers when the last has been handed over. `GET /quiet` answers once the garbage has been collected. `GET /stall` tells
-how many clients there are and the longest time (ms) the loop could not run since it was last asked. Both kinds get
-the same tuned garbage collector, so that the engines are compared and nothing else. The same contract in Node.js:
-`broadcaster.mjs`.
+`python -m hub.bench.broadcasters hotpass|stock PORT ROOMS`: each client joins the next room. `GET /blast?rounds=N&\
+interval_ms=T&burst=B` N times tells an event to each of the next B rooms, T apart, and answers when the last has been
+handed over. `GET /quiet` answers once the garbage has been collected. `GET /stall` tells how many clients there are
+and the longest time (ms) the loop could not run since it was last asked. Both kinds get the same tuned garbage
+collector, so that the engines are compared and nothing else. The same contract in Node.js: `broadcaster.mjs`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -25,50 +26,54 @@ from hub.realtime.frames import event_frame
 from hub.realtime.garbage import tune_garbage_collector
 from hub.realtime.transport import Carrier
 
-ROOM = "crowd"
 # About the size of a changed order as its kitchen sees it.
 ROW = {"id": "0198c0de-0000-7000-8000-000000000001", "status": "ready", "note": "x" * 120, "version": 7}
 
 TICK_SECONDS = 0.002
 
-Tell = Callable[[dict[str, Any]], Awaitable[None]]
+Tell = Callable[[int, dict[str, Any]], Awaitable[None]]
 Count = Callable[[], int]
 
 
-def hotpass(app: Sanic[Any, Any]) -> tuple[Tell, Count]:
-    """Our engine: encode once, write the same bytes to every connection."""
+def hotpass(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
+    """Our engine: encode once, write the same bytes to every connection of the room."""
     server = LiveServer(is_origin_allowed=lambda _: True, client_address=lambda request: request.ip)
-    carriers: dict[str, Carrier] = {}
+    room_of: dict[str, int] = {}
+    carriers: list[dict[str, Carrier]] = [{} for _ in range(rooms)]
+    next_room = itertools.cycle(range(rooms))
     server.attach(app)
 
     async def connect(sid: str, _environ: dict[str, Any], _auth: Any) -> None:
         carrier = server.connection(sid)
         if carrier is not None:
-            carriers[sid] = carrier
+            room = room_of[sid] = next(next_room)
+            carriers[room][sid] = carrier
 
     async def disconnect(sid: str, _reason: str) -> None:
-        carriers.pop(sid, None)
+        if sid in room_of:
+            del carriers[room_of.pop(sid)][sid]
 
-    async def tell(change: dict[str, Any]) -> None:
+    async def tell(room: int, change: dict[str, Any]) -> None:
         frame = event_frame("change", orjson.dumps(change))
-        for carrier in carriers.values():
+        for carrier in carriers[room].values():
             carrier.write(frame)
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
-    return tell, lambda: len(carriers)
+    return tell, lambda: len(room_of)
 
 
-def stock(app: Sanic[Any, Any]) -> tuple[Tell, Count]:
+def stock(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
     """python-socketio's own engine, as its documentation has it."""
     server = socketio.AsyncServer(async_mode="sanic", cors_allowed_origins="*")
+    next_room = itertools.cycle(range(rooms))
     server.attach(app)
 
     async def connect(sid: str, _environ: dict[str, Any], _auth: Any = None) -> None:
-        await server.enter_room(sid, ROOM)
+        await server.enter_room(sid, f"room {next(next_room)}")
 
-    async def tell(change: dict[str, Any]) -> None:
-        await server.emit("change", change, room=ROOM)
+    async def tell(room: int, change: dict[str, Any]) -> None:
+        await server.emit("change", change, room=f"room {room}")
 
     server.on("connect", connect)
     return tell, lambda: len(server.eio.sockets)
@@ -96,18 +101,21 @@ class Stall:
         return longest * 1000
 
 
-def serve(kind: str, port: int) -> None:
+def serve(kind: str, port: int, rooms: int) -> None:
     """Run until SIGTERM."""
     app: Sanic[Any, Any] = Sanic(f"broadcast_{kind}")
-    tell, count = {"hotpass": hotpass, "stock": stock}[kind](app)
+    tell, count = {"hotpass": hotpass, "stock": stock}[kind](app, rooms)
     stall = Stall()
+    next_room = itertools.cycle(range(rooms))
 
     @app.get("/blast")
     async def blast(request: Request) -> HTTPResponse:
         rounds, pause_seconds = int(request.args["rounds"][0]), float(request.args["interval_ms"][0]) / 1000
+        burst = int(request.args["burst"][0])
         due = time.monotonic()
         for _ in range(rounds):
-            await tell({"at": time.monotonic_ns(), "row": ROW})
+            for _ in range(burst):
+                await tell(next(next_room), {"at": time.monotonic_ns(), "row": ROW})
             due += pause_seconds
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         return text("done")
@@ -130,4 +138,4 @@ def serve(kind: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -69,13 +69,13 @@ def node_is_at_hand(modules: Path) -> bool:
 
 
 @asynccontextmanager
-async def contender(name: str, port: int, modules: Path) -> AsyncIterator[Contender]:
-    """A server, for as long as it is needed."""
+async def contender(name: str, port: int, modules: Path, *, rooms: int = 1) -> AsyncIterator[Contender]:
+    """A server, for as long as it is needed; its clients are spread over `rooms`."""
     python = (sys.executable, "-m", "hub.bench.broadcasters")
     command = {
-        OURS: (*python, "hotpass", str(port)),
-        STOCK: (*python, "stock", str(port)),
-        NODE: (shutil.which("node") or "node", str(NODE_SERVER), str(port), str(modules)),
+        OURS: (*python, "hotpass", str(port), str(rooms)),
+        STOCK: (*python, "stock", str(port), str(rooms)),
+        NODE: (shutil.which("node") or "node", str(NODE_SERVER), str(port), str(modules), str(rooms)),
     }[name]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     running = Contender(name, process.pid, f"http://127.0.0.1:{port}")

@@ -10,7 +10,6 @@ clock. Everything shares one machine: the figures are those of the machine, not 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import msgspec
 
 from hub.bench.cpu import cpu_by_name
+from hub.bench.processes import expect, say, start
 from hub.bench.subscribers import Hearing, Listener, Listening
 from hub.bench.writers import Acknowledged, Orders
 
@@ -32,7 +32,6 @@ TEXT_BYTES = 160
 WARM_UP_SECONDS = 1.0
 START_TIMEOUT_SECONDS = 60.0
 SETTLE_TIMEOUT_SECONDS = 30.0
-LARGEST_LINE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +76,21 @@ async def _case(ground: Ground, rate: float, seconds: float) -> dict[str, Any]:
         text_bytes=TEXT_BYTES,
         acknowledged_path=str(told_path),
     )
-    async with asyncio.timeout(2 * START_TIMEOUT_SECONDS + seconds + SETTLE_TIMEOUT_SECONDS):
-        subscribers = await _start("hub.bench.subscribers", listening)
-        writers = await _start("hub.bench.writers", orders)
+    async with (
+        asyncio.timeout(2 * START_TIMEOUT_SECONDS + seconds + SETTLE_TIMEOUT_SECONDS),
+        start("hub.bench.subscribers", listening) as subscribers,
+        start("hub.bench.writers", orders) as writers,
+    ):
         names = {**ground.processes, "writers": [writers.pid], "subscribers": [subscribers.pid]}
-        await _say(writers, "go")
+        await say(writers, "go")
         await asyncio.sleep(WARM_UP_SECONDS)
         before, begun = cpu_by_name(names), time.monotonic_ns()
         await asyncio.sleep(seconds - 2 * WARM_UP_SECONDS)
         after, ended = cpu_by_name(names), time.monotonic_ns()
-        await _expect(writers, "done")
+        await expect(writers, "done")
         await asyncio.sleep(WARM_UP_SECONDS)
-        await _say(subscribers, "stop")
-        await _expect(subscribers, "done")
+        await say(subscribers, "stop")
+        await expect(subscribers, "done")
         await asyncio.gather(writers.wait(), subscribers.wait())
     told = msgspec.msgpack.decode(told_path.read_bytes(), type=list[Acknowledged])
     hearing = msgspec.msgpack.decode(heard_path.read_bytes(), type=Hearing)
@@ -140,32 +141,3 @@ def _percentiles(nanoseconds: list[int]) -> dict[str, float] | None:
     ordered = sorted(nanoseconds)
     last = len(ordered) - 1
     return {name: round(ordered[round(last * share)] / 1e6, 2) for name, share in (("p50", 0.5), ("p99", 0.99))}
-
-
-async def _start(module: str, task: msgspec.Struct) -> asyncio.subprocess.Process:
-    """Start a process of ours, hand it its task and wait until it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        module,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LARGEST_LINE_BYTES,
-    )
-    await _say(process, msgspec.json.encode(task).decode())
-    await _expect(process, "ready")
-    return process
-
-
-async def _say(process: asyncio.subprocess.Process, line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line.encode() + b"\n")
-    await process.stdin.drain()
-
-
-async def _expect(process: asyncio.subprocess.Process, word: str) -> None:
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode().strip()
-    if line != word:
-        raise RuntimeError(f"a process of the benchmark said {line!r} instead of {word!r}; its error is above")

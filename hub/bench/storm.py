@@ -1,7 +1,9 @@
-"""A storm: N clients come as fast as they can, then all of them are cut off at the same moment.
+"""A storm: the only worker of a hub is killed under its clients, who all come back at once while changes go on.
 
-Told are the seconds until all had joined, the seconds until the server had forgotten all, and the longest time its loop
-could do nothing else meanwhile: what everybody who stayed would have waited.
+    N clients on kitchen topics ─ a trickle of changes ─ kill -9 ─► listening ─► the last client has resumed ─► settled
+
+Told are the seconds from the kill until the port was open again and until the last client had resumed, and what the
+clients' own count of offsets and the database's heads find missing or repeated.
 """
 
 from __future__ import annotations
@@ -9,44 +11,76 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from hub.bench.contenders import NODE, OURS, STOCK, Contender, audience, contender, node_is_at_hand
+import msgspec
 
-FORGET_SECONDS = 60.0
+from hub.bench.pipeline import Ground
+from hub.bench.processes import expect, said, say, start
+from hub.bench.survivors import Flock, Outcome
+from hub.bench.writers import Acknowledged, Orders
+
+CHANGES_PER_SECOND = 5.0
+CALM_SECONDS = 2.0
+TRICKLE_SECONDS = 12.0
+CONNECTIONS = 2
+TEXT_BYTES = 160
+MOST_SECONDS = 240.0
 
 
 async def bench_storm(
-    *, clients: int, free_port: Callable[[], int], modules: Path, tell: Callable[[str], None]
+    ground: Ground,
+    *,
+    clients: int,
+    kill_hub: Callable[[], None],
+    is_listening: Callable[[], bool],
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The storm over each server."""
-    results = {}
-    for name in [OURS, STOCK, *([NODE] if node_is_at_hand(modules) else [])]:
-        tell(f"{name}: {clients} clients come and go")
-        async with contender(name, free_port(), modules) as running:
-            results[name] = await _weather(running, clients)
-    ours = results.pop(OURS)
-    return {"is_well": ours["left_behind"] == 0, "clients": clients, "hub": ours, "peers": results}
-
-
-async def _weather(running: Contender, clients: int) -> dict[str, float]:
-    await running.ask("/stall")
-    began = time.monotonic()
-    async with audience(running.url, clients) as crowd:
-        joined_seconds = time.monotonic() - began
-        _, joining_stall = (await running.ask("/stall")).split()
-        began = time.monotonic()
-        await crowd.ask("leave")
-    left_behind, stall = clients, 0.0
-    while left_behind and time.monotonic() - began < FORGET_SECONDS:
-        told_clients, told_stall = (await running.ask("/stall")).split()
-        left_behind, stall = int(told_clients), max(stall, float(told_stall))
-        await asyncio.sleep(0.01)
+    """`kill_hub` kills, somebody else starts it again; `is_listening` says when its port is open."""
+    flock = Flock(
+        hub_url=ground.hub_url,
+        token=ground.tokens[0],
+        topics=[f"kitchen:{kitchen_id}" for kitchen_id in ground.kitchen_ids],
+        clients=clients,
+    )
+    told_path = ground.directory / "acknowledged.msgpack"
+    orders = Orders(
+        database_url=ground.database_url, redis_url=ground.redis_url, nudge_channel=ground.nudge_channel,
+        statement=ground.statement, ids=list(ground.order_ids), rate_per_second=CHANGES_PER_SECOND,
+        seconds=TRICKLE_SECONDS, connections=CONNECTIONS, text_bytes=TEXT_BYTES, acknowledged_path=str(told_path),
+    )  # fmt: skip
+    async with asyncio.timeout(MOST_SECONDS), start("hub.bench.survivors", flock) as survivors:
+        tell(f"{clients} clients have subscribed")
+        async with start("hub.bench.writers", orders) as writers:
+            await say(writers, "go")
+            await asyncio.sleep(CALM_SECONDS)
+            await say(survivors, "brace")
+            await expect(survivors, "braced")
+            killed_at = time.monotonic()
+            kill_hub()
+            listening_seconds = await _until(is_listening) - killed_at
+            tell(f"listening after {listening_seconds:.2f} s")
+            await say(survivors, "resume")
+            resumed_at = float(await said(survivors))
+            tell(f"all have resumed after {resumed_at - killed_at:.2f} s")
+            await expect(writers, "done")
+        await say(survivors, "settle")
+        outcome = msgspec.json.decode(await said(survivors), type=Outcome)
+    acknowledged = msgspec.msgpack.decode(told_path.read_bytes(), type=list[Acknowledged])
+    lost = outcome.lost + max(0, len(acknowledged) - outcome.changes)
     return {
-        "joined_seconds": round(joined_seconds, 2),
-        "joining_stall_ms": float(joining_stall),
-        "forgotten_seconds": round(time.monotonic() - began, 2),
-        "leaving_stall_ms": stall,
-        "left_behind": left_behind,
+        "clients": clients,
+        "changes": len(acknowledged),
+        "listening_s": round(listening_seconds, 2),
+        "converged_s": round(resumed_at - killed_at, 2),
+        "lost": lost,
+        "duplicated": outcome.duplicated,
+        "snapshots": outcome.snapshots,
+        "is_well": lost == 0 and outcome.duplicated == 0,
     }
+
+
+async def _until(is_so: Callable[[], bool]) -> float:
+    while not is_so():
+        await asyncio.sleep(0.005)
+    return time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from db.load import TOUCH_ORDER
 from db.migrate import migrate
 from db.seed import seed_city
 from hub.bench.pipeline import Ground, bench_pipeline
+from hub.bench.storm import bench_storm
 from hub.client.http import Api, open_session
 from hub.demo.city import City
 from hub.demo.founding import Site, found_city
 from hub.demo.synthetic import Shape, synthetic_day
 from hub.embedded.engines import Engines, start_engines
 from hub.embedded.household import Household, processes
-from hub.embedded.ports import claim
+from hub.embedded.ports import answers, claim
 from hub.embedded.process import Process
 from hub.embedded.readout import Readout
 from hub.embedded.supervisor import Supervisor
@@ -47,8 +48,51 @@ class PipelineWish:
     hub_workers: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The house of a benchmark while it runs."""
+
+    ground: Ground
+    house: Household
+    hub: Process
+    supervisor: Supervisor
+
+
+Bench = Callable[[Started], Awaitable[dict[str, Any]]]
+
+
 def benchmark_pipeline(wish: PipelineWish, readout: Readout) -> dict[str, Any]:
     """Run `hub.bench.pipeline` against real processes; the report, with `is_well`."""
+
+    async def bench(started: Started) -> dict[str, Any]:
+        report = await bench_pipeline(started.ground, rates=wish.rates, seconds=wish.seconds, tell=readout.say)
+        broken = sum(case["lost"] + case["duplicated"] + case["reordered"] for case in report["cases"])
+        return report | {"hub_workers": wish.hub_workers, "is_well": broken == 0}
+
+    return _with_house(bench, readout, hub_workers=wish.hub_workers)
+
+
+def benchmark_storm(clients: int, readout: Readout) -> dict[str, Any]:
+    """Run `hub.bench.storm` against a hub of one worker, which is started again when it dies; with `is_well`."""
+
+    async def bench(started: Started) -> dict[str, Any]:
+        watching = asyncio.create_task(started.supervisor.watch())
+        try:
+            return await bench_storm(
+                started.ground,
+                clients=clients,
+                kill_hub=started.hub.kill,
+                is_listening=lambda: answers(started.house.hub_port),
+                tell=readout.say,
+            )
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    return _with_house(bench, readout, hub_workers=1)
+
+
+def _with_house(bench: Bench, readout: Readout, *, hub_workers: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="hotpass-bench-") as name:
         directory = Path(name)
         with readout.step("engines"):
@@ -56,22 +100,18 @@ def benchmark_pipeline(wish: PipelineWish, readout: Readout) -> dict[str, Any]:
         try:
             with readout.step("schema"):
                 migrate(engines.database_url)
-            return uvloop.run(_pipeline(wish, engines, directory, readout))
+            house = Household(
+                engines=engines, hub_port=claim(0, name="the hub"), ui_port=0, sockets=directory,
+                hub_workers=hub_workers, sequencers=1,
+            )  # fmt: skip
+            return uvloop.run(_run(bench, house, readout))
         finally:
             engines.stop()
 
 
-async def _pipeline(wish: PipelineWish, engines: Engines, directory: Path, readout: Readout) -> dict[str, Any]:
-    day = synthetic_day(1, TOWN)
-    city = found_city(day, site=Site(region="bench"))
-    house = Household(
-        engines=engines,
-        hub_port=claim(0, name="the hub"),
-        ui_port=0,
-        sockets=directory,
-        hub_workers=wish.hub_workers,
-        sequencers=1,
-    )
+async def _run(bench: Bench, house: Household, readout: Readout) -> dict[str, Any]:
+    city = found_city(synthetic_day(1, TOWN), site=Site(region="bench"))
+    engines = house.engines
     keys = make_key_ring(engines.credentials.secret_key)
     await _found(engines, city)
     running = [process for process in processes(house) if process.name.startswith(("hub", "sequencer"))]
@@ -88,13 +128,11 @@ async def _pipeline(wish: PipelineWish, engines: Engines, directory: Path, reado
             order_ids=await _place(house.hub_url, keys, city),
             tokens=[_token(keys, city.on_duty("manager")[0].id)],
             processes=_names(running, engines),
-            directory=directory,
+            directory=house.sockets,
         )
-        report = await bench_pipeline(ground, rates=wish.rates, seconds=wish.seconds, tell=readout.say)
+        return await bench(Started(ground=ground, house=house, hub=running[0], supervisor=supervisor))
     finally:
         await supervisor.stop()
-    broken = sum(case["lost"] + case["duplicated"] + case["reordered"] for case in report["cases"])
-    return report | {"hub_workers": wish.hub_workers, "is_well": broken == 0}
 
 
 def _names(running: Sequence[Process], engines: Engines) -> dict[str, list[int]]:
