@@ -12,6 +12,15 @@ from hub.gateway.endpoint import Route
 
 PARAMETER = re.compile(r"<(\w+):(\w+)>")
 PROBLEM = {"$ref": "#/components/responses/Problem"}
+# What is served outside the nouns: path -> (summary, answers by status with their content type).
+PLAIN: dict[str, tuple[str, dict[str, str]]] = {
+    "/livez": ("This worker answers", {"200": "application/json"}),
+    "/readyz": ("This start is whole", {"200": "application/json", "503": "application/json"}),
+    "/metrics": ("Metrics of all workers of this host", {"200": "text/plain"}),
+    "/v1/openapi.json": ("This document", {"200": "application/json"}),
+    "/v1/asyncapi.json": ("The live contract", {"200": "application/json"}),
+    "/t/{token}": ("The customer's page", {"200": "text/html", "404": "text/html"}),
+}
 
 
 def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -21,7 +30,7 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
     )
     schemas, components = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
     of_body = dict(zip(bodies, schemas, strict=True))
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Any]] = {path: {"get": _plain(path)} for path in PLAIN}
     for route in routes:
         paths.setdefault(PARAMETER.sub(r"{\1}", route.path), {})[route.method.lower()] = _operation(route, of_body)
     return {
@@ -67,16 +76,27 @@ def _operation(route: Route, of_body: dict[type[msgspec.Struct], Any]) -> dict[s
     return operation
 
 
+def _plain(path: str) -> dict[str, Any]:
+    summary, answers = PLAIN[path]
+    return {
+        "summary": summary,
+        "operationId": "get" + re.sub(r"[^a-z0-9]+", "_", path.rstrip("}")),
+        "security": [{}],
+        "parameters": [_path_parameter(name, "str") for name in re.findall(r"\{(\w+)\}", path)],
+        "responses": {
+            status: {"description": "Done." if status == "200" else "Not now.", "content": {kind: {"schema": {}}}}
+            for status, kind in answers.items()
+        },
+    }
+
+
+def _path_parameter(name: str, kind: str) -> dict[str, Any]:
+    schema = {"type": "string"} | ({"format": "uuid"} if kind == "uuid" else {})
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string"} | ({"format": "uuid"} if kind == "uuid" else {}),
-        }
-        for name, kind in PARAMETER.findall(route.path)
-    ]
+    return [_path_parameter(name, kind) for name, kind in PARAMETER.findall(route.path)]
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
