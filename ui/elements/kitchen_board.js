@@ -1,12 +1,13 @@
 /* The kitchen board: head, tickets by page, the all-day list; what a tap, a key and a new ticket do. */
 
-import { button, make, oncePerFrame, openDialog, patchList, setAttribute, setShown, setText } from "/static/dom.js";
+import { button, make, oncePerFrame, patchList, setAttribute, setShown, setText } from "/static/dom.js";
 import { Commands } from "/static/commands.js";
 import { KitchenActions } from "/static/kitchen_actions.js";
 import { allDay, countOrders, risk, tickets } from "/static/kitchen_rules.js";
 import { showDishes, showRecall } from "/static/kitchen_panels.js";
 import { Live } from "/static/live.js";
-import { handleKeys } from "/static/keys.js";
+import { kitchenKeys } from "/static/kitchen_keys.js";
+import { handleKeys, showKeys } from "/static/keys.js";
 import { Rights } from "/static/rights.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
 import { socketCredentials } from "/static/session.js";
@@ -55,7 +56,8 @@ class Board {
     });
     this.fold = this.live.fold(this.topic);
     this.ticking = setInterval(() => this.#tick(), TICK_MILLISECONDS);
-    this.stopKeys = handleKeys(this.#keys());
+    this.keys = kitchenKeys(this);
+    this.stopKeys = handleKeys(this.keys);
     this.sizes = new ResizeObserver(this.draw);
     this.sizes.observe(this.parts.tickets);
     this.person.follow(this.live);
@@ -68,7 +70,7 @@ class Board {
     this.live.close();
   }
 
-  /** The ticket that keys act on. */
+  /** Make a ticket the one that keys act on. */
   select(orderId) {
     if (this.selected === orderId) return;
     this.selected = orderId;
@@ -81,11 +83,11 @@ class Board {
       name: make("h1.board-name"),
       station: make("select.button", { "aria-label": "Station", on: { change: () => this.#goToStation(parts.station.value) } }),
       counts: make("p.board-counts"),
-      sound: button("", () => this.#soundTapped()),
+      sound: button("", () => this.soundTapped()),
       dishes: button("86", () => showDishes(this)),
       recall: button("Recall", () => showRecall(this)),
-      allDay: button("All-day", () => this.#toggleAllDay()),
-      help: button("?", () => this.#showKeys(), { "aria-label": "Keys" }),
+      allDay: button("All-day", () => this.toggleAllDay()),
+      help: button("?", () => showKeys(this.keys, this.root), { "aria-label": "Keys" }),
       tickets: make("section.tickets", { "aria-label": "Tickets" }),
       empty: make("p.empty"),
       pages: make("nav.pages", { "aria-label": "Pages" }),
@@ -94,7 +96,7 @@ class Board {
       totals: make("ul.totals"),
       spoken: make("div.visually-hidden", { role: "alert" }),
     };
-    const turn = (step) => button(step < 0 ? "◀" : "▶", () => this.#turn(step), { "aria-label": step < 0 ? "Page before" : "Next page" });
+    const turn = (step) => button(step < 0 ? "◀" : "▶", () => this.turn(step), { "aria-label": step < 0 ? "Page before" : "Next page" });
     parts.pages.append(turn(-1), parts.more, turn(1));
     parts.side.append(make("h2", {}, "All-day"), parts.totals);
     const tools = [parts.sound, parts.dishes, parts.allDay, parts.recall, parts.help];
@@ -233,12 +235,14 @@ class Board {
     return gone ? `86: ${gone}` : "86";
   }
 
-  #turn(step) {
+  /** Turn the page. */
+  turn(step) {
     this.page += step;
     this.draw();
   }
 
-  #toggleAllDay() {
+  /** Show or hide the all-day counts. */
+  toggleAllDay() {
     setShown(this.parts.side, this.parts.side.hidden);
     this.draw();
   }
@@ -256,7 +260,8 @@ class Board {
     if (this.sounds.isBlocked) this.sounds.enable();
   }
 
-  async #soundTapped() {
+  /** The sound button: first hear it, then mute and unmute. */
+  async soundTapped() {
     if (this.sounds.isBlocked) {
       await this.sounds.enable();
       this.sounds.play("new");
@@ -264,46 +269,21 @@ class Board {
     this.#tick();
   }
 
-  #selectedTicket() {
+  /** The ticket that keys act on, or null. */
+  selectedTicket() {
     return this.shown?.find(({ order }) => order.id === this.selected) ?? null;
   }
 
-  #focusCard(step) {
+  /** Go so many tickets on. */
+  focusCard(step) {
     const cards = [...this.parts.tickets.children];
     const at = cards.findIndex((card) => card.ticket.order.id === this.selected);
     cards[Math.max(0, Math.min(cards.length - 1, at < 0 ? 0 : at + step))]?.focus();
   }
 
-  #nextStation() {
+  /** Show the next station, after the last one the pass. */
+  nextStation() {
     const choices = [...this.parts.station.options].map((option) => option.value);
     this.#goToStation(choices[(choices.indexOf(this.parts.station.value) + 1) % choices.length]);
-  }
-
-  #keys() {
-    const digits = [..."1234567890"].map((digit, index) => [digit, null, () => this.parts.tickets.children[index]?.focus()]);
-    return [
-      ["1–0", "select a ticket", null],
-      ...digits,
-      ["Enter", "bump the selected ticket", () => this.actions.bump(this.#selectedTicket())],
-      ["u", "undo", () => this.toasts.actLatest()],
-      ["r", "recall", () => showRecall(this)],
-      ["a", "all-day counts", () => this.#toggleAllDay()],
-      ["p", "rush the selected ticket", () => this.actions.rush(this.#selectedTicket())],
-      ["ArrowRight", "next ticket", () => this.#focusCard(1)],
-      ["ArrowLeft", "ticket before", () => this.#focusCard(-1)],
-      ["ArrowDown", "ticket below", () => this.#focusCard(this.columns)],
-      ["ArrowUp", "ticket above", () => this.#focusCard(-this.columns)],
-      ["PageDown", "next page", () => this.#turn(1)],
-      ["PageUp", "page before", () => this.#turn(-1)],
-      ["s", "next station", () => this.#nextStation()],
-      ["m", "mute", () => this.#soundTapped()],
-      ["?", "these keys", () => this.#showKeys()],
-    ];
-  }
-
-  #showKeys() {
-    const { body } = openDialog("Keys", { host: this.root });
-    const rows = this.#keys().filter(([, what]) => what !== null);
-    body.append(make("dl.keys", {}, ...rows.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
   }
 }

@@ -4,7 +4,7 @@ import { span, timeOfDay } from "/static/clock.js";
 import { CityMap } from "/static/city_map.js";
 import { Commands } from "/static/commands.js";
 import { button, make, oncePerFrame, openDialog, patchList, setAttribute, setText } from "/static/dom.js";
-import { handleKeys } from "/static/keys.js";
+import { handleKeys, showKeys } from "/static/keys.js";
 import { Live } from "/static/live.js";
 import { overview } from "/static/region_rules.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
@@ -255,8 +255,7 @@ class Board {
   }
 
   #showKeys() {
-    const { body } = openDialog("Keys", { host: this.root });
-    body.append(make("dl.keys", {}, ...this.#keys().flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
+    showKeys(this.#keys(), this.root);
   }
 }
 

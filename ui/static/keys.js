@@ -1,5 +1,7 @@
 /* Keys of a screen: a list of [key, what it does, act]; nothing happens while someone types or a dialog is open. */
 
+import { make, openDialog } from "./dom.js";
+
 const TYPING = new Set(["INPUT", "SELECT", "TEXTAREA"]);
 
 /** Listen for the keys; answers the function that stops it. */
@@ -17,4 +19,11 @@ export function handleKeys(keys) {
   };
   addEventListener("keydown", listen);
   return () => removeEventListener("keydown", listen);
+}
+
+/** Show what each key does. */
+export function showKeys(keys, host) {
+  const { body } = openDialog("Keys", { host });
+  const told = keys.filter(([, what]) => what !== null);
+  body.append(make("dl.keys", {}, ...told.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
 }

@@ -10,13 +10,12 @@
  */
 
 import { ProductClock } from "./clock.js";
-import { Fold } from "./fold.js";
 import { loadState, saveState } from "./saved.js";
+import { Refused, Subscription } from "./subscription.js";
 
 const ANSWER_MILLISECONDS = 5000; // an acknowledgement that takes longer is asked for again
 const SILENCE_MILLISECONDS = 12000; // heads come every 5 s
 const CLOSED_MILLISECONDS = 500; // a worker that hands over is back sooner
-const BEHIND_MILLISECONDS = 700; // a change may still be on its way when a head names it
 const OFFLINE_MILLISECONDS = 10000;
 const LOOK_MILLISECONDS = 250;
 const SAVE_MILLISECONDS = 3000;
@@ -81,7 +80,7 @@ export class Live {
     const age = this.heardAt === 0 ? Infinity : Math.max(now - this.heardAt, Date.now() - this.heardWall);
     const isOpen = this.socket?.connected === true;
     const subscriptions = [...this.topics.values()];
-    const isBehind = subscriptions.some((one) => one.behindSince !== null && now - one.behindSince > BEHIND_MILLISECONDS);
+    const isBehind = subscriptions.some((one) => one.isBehind(now));
     const isAsking = subscriptions.some((one) => !one.isLive && now - one.askedAt > CLOSED_MILLISECONDS);
     const isAway = !isOpen && now - this.closedAt > CLOSED_MILLISECONDS;
     const isStale = this.ended !== null || isAway || isBehind || isAsking || age > SILENCE_MILLISECONDS;
@@ -188,7 +187,7 @@ export class Live {
     const taken = one.fold.take(change);
     if (taken === "gap") this.#ask(change.topic);
     if (taken !== "applied") return;
-    if (one.behindSince !== null && one.fold.offset >= one.head) one.behindSince = null;
+    one.catchUp();
     this.isUnsaved = true;
     this.watch.onChange?.(change);
     this.watch.onRows?.();
@@ -199,9 +198,7 @@ export class Live {
     this.#heard();
     for (const [topic, offset] of Object.entries(topics ?? {})) {
       const one = this.topics.get(topic);
-      if (one === undefined || !one.isLive) continue;
-      one.head = offset;
-      if (offset > one.fold.offset) one.behindSince ??= performance.now();
+      if (one?.isLive) one.headed(offset);
     }
   }
 
@@ -237,7 +234,7 @@ export class Live {
     const isCurrent = () => one.asked === asked && this.socket.connected;
     while (isCurrent()) {
       try {
-        const pages = await this.#pages(one.fold);
+        const pages = await one.answer((...asked) => this.ask(...asked));
         if (isCurrent()) this.#take(one, pages);
         return;
       } catch (error) {
@@ -248,38 +245,14 @@ export class Live {
     }
   }
 
-  async #pages(fold) {
-    const place = fold.isKnown ? { epoch: fold.epoch, offset: fold.offset } : {};
-    const pages = [await this.ask("subscribe", { topic: fold.topic, ...place })];
-    while (pages.at(-1).more) {
-      const page = pages.at(-1).page ?? pages.length;
-      pages.push(await this.ask("subscribe", { topic: fold.topic, page }));
-    }
-    return pages;
-  }
-
   #take(one, pages) {
-    const { epoch, offset, recovered } = pages.at(-1);
-    const all = (name) => pages.flatMap((page) => page[name] ?? []);
-    if (recovered) {
-      for (const change of all("changes")) one.fold.take(change);
-      if (one.fold.offset !== offset) return this.#startOver(one);
-    } else {
-      one.fold.snapshot(epoch, offset, all("rows"), all("gone"));
-    }
-    one.isLive = true;
-    one.behindSince = null;
+    if (!one.take(pages)) return this.#ask(one.fold.topic);
     this.isUnsaved = true;
     this.refusals = 0;
     this.#heard();
     this.#save();
     this.watch.onRows?.();
     this.#look();
-  }
-
-  #startOver(one) {
-    one.fold.epoch = null;
-    this.#ask(one.fold.topic);
   }
 
   #forbidden(one) {
@@ -290,9 +263,7 @@ export class Live {
 
   #look() {
     const now = performance.now();
-    for (const [topic, one] of this.topics) {
-      if (one.isLive && one.behindSince !== null && now - one.behindSince > BEHIND_MILLISECONDS) this.#ask(topic);
-    }
+    for (const [topic, one] of this.topics) if (one.isLive && one.isBehind(now)) this.#ask(topic);
     const state = this.state;
     // a socket that looks open and says nothing is dead
     const isDeaf = state.ageSeconds * 1000 > SILENCE_MILLISECONDS && this.heardAt !== 0 && this.socket?.connected;
@@ -325,26 +296,6 @@ export class Live {
     if (!this.isUnsaved || this.ended !== null) return;
     this.isUnsaved = false;
     for (const { fold } of this.topics.values()) if (fold.isKnown) saveState({ ...fold.saved(), at: this.heardProduct });
-  }
-}
-
-class Subscription {
-  constructor(topic) {
-    this.fold = new Fold(topic);
-    this.isLive = false;
-    this.asked = 0;
-    this.askedAt = performance.now();
-    this.head = 0;
-    this.behindSince = null;
-  }
-}
-
-/** The hub refused: `code` is stable, `message` is for people. */
-export class Refused extends Error {
-  constructor({ code, message, retry_after }) {
-    super(message);
-    this.code = code;
-    this.retry_after = retry_after;
   }
 }
 
