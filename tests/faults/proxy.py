@@ -1,0 +1,119 @@
+"""A proxy between a client and the hub that breaks the hub's promises: product code has no fault switch.
+
+It hands on bytes from the client, and whole WebSocket frames from the hub; a saboteur decides what becomes of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import orjson
+
+CHANGE = b'42["change",'
+REVOKED = b'42["revoked",'
+VICTIM = 3  # the number of the change frame that is tampered with
+Saboteur = Callable[[bytes], list[bytes]]
+
+
+def saboteur(fault: str) -> Saboteur:
+    """Answers the payloads to send in place of one: `drop`, `swap`, `duplicate`, `stale`, `leak`, or `nothing`."""
+    seen = 0
+    kept: list[bytes] = []
+
+    def tamper(payload: bytes) -> list[bytes]:
+        nonlocal seen
+        if payload.startswith(REVOKED):
+            return [payload, *kept] if fault == "leak" else [payload]
+        if not payload.startswith(CHANGE):
+            return [payload]
+        seen += 1
+        if seen == VICTIM + 1 and fault == "swap":
+            return [payload, *kept]
+        if seen != VICTIM:
+            return [payload]
+        kept.append(payload)
+        return {"drop": [], "swap": [], "duplicate": [payload, payload], "stale": [_stale(payload)]}.get(
+            fault, [payload]
+        )
+
+    return tamper
+
+
+def _stale(payload: bytes) -> bytes:
+    """The frame as it is, but for an old name in its row."""
+    name, change = orjson.loads(payload[2:])
+    change["row"]["name"] = "an older name"
+    return b"42" + orjson.dumps([name, change])
+
+
+def _frame(payload: bytes) -> bytes:
+    size = len(payload)
+    head = b"\x81" + (bytes((size,)) if size < 126 else b"\x7e" + size.to_bytes(2, "big"))
+    return (head if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")) + payload
+
+
+async def _next_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The head of a frame and its payload."""
+    head = await reader.readexactly(2)
+    size = head[1]
+    if size >= 126:
+        longer = await reader.readexactly(2 if size == 126 else 8)
+        head, size = head + longer, int.from_bytes(longer, "big")
+    return head, await reader.readexactly(size)
+
+
+async def _tamper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tamper: Saboteur) -> None:
+    with suppress(OSError, asyncio.IncompleteReadError):
+        writer.write(await reader.readuntil(b"\r\n\r\n"))
+        while True:
+            head, payload = await _next_frame(reader)
+            if head[0] != 0x81:
+                writer.write(head + payload)
+            for sent in tamper(payload) if head[0] == 0x81 else ():
+                writer.write(_frame(sent))
+            await writer.drain()
+
+
+async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+
+
+@asynccontextmanager
+async def proxy(hub_url: str, fault: str) -> AsyncIterator[str]:
+    """The URL of a proxy that commits `fault` once per connection."""
+    there = urlsplit(hub_url)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        hub_reader, hub_writer = await asyncio.open_connection(there.hostname, there.port, limit=1 << 24)
+        ways = [_hand_on(reader, hub_writer), _tamper(hub_reader, writer, saboteur(fault))]
+        running = [asyncio.ensure_future(way) for way in ways]
+        try:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in running:
+                way.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            for side in (writer, hub_writer):
+                side.close()
+                with suppress(OSError):
+                    await side.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
