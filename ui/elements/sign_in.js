@@ -22,7 +22,7 @@ class Form {
       told: make("p.told", { role: "alert" }, isLinkSpent ? "This link was used before or is too old. Take a fresh one from the terminal." : ""),
       phone: input("Phone", { type: "tel", autocomplete: "tel", placeholder: "+91 98765 43210" }),
       code: input("Code", { type: "text", autocomplete: "one-time-code", inputmode: "numeric", maxlength: 6, placeholder: "Code" }),
-      login: input("E-mail or phone", { type: "text", autocomplete: "username", placeholder: "E-mail or phone" }),
+      login: input("Login", { type: "text", autocomplete: "username", placeholder: "Login" }),
       password: input("Password", { type: "password", autocomplete: "current-password", placeholder: "Password" }),
       resend: button("Send again", () => this.#askCode()),
       expiry: make("p.quiet", { role: "status" }),
