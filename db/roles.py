@@ -21,7 +21,7 @@ GRANT = Statement(
             insert into role_grant (person_id, role, scope, expires_at)
             select p.id, cast(:role as text), cast(:scope as text), cast(:expires_at as timestamptz)
                 from person p, acting
-            where p.id = cast(:person_id as uuid) and p.is_active and p.id <> cast(:actor_id as uuid)
+            where p.id = cast(:person_id as uuid) and p.is_active and p.id <> cast(:principal_id as uuid)
                 and setting is not null
                 and (cast(:everywhere as boolean) or cast(:scope as text) = any(cast(:scopes as text[])))
             on conflict (person_id, role, scope) do update set expires_at = excluded.expires_at
@@ -30,7 +30,7 @@ GRANT = Statement(
         answer as (select row_to_json(granted)::text as body from granted),
         remembered as (
             insert into idempotency (principal_id, key, request_hash, status, answer)
-            select cast(:actor_id as uuid), cast(:key as text), cast(:request_hash as bytea), 201, body from answer
+            select cast(:principal_id as uuid), cast(:key as text), cast(:request_hash as bytea), 201, body from answer
         )
         select body from answer"""
     )

@@ -30,6 +30,7 @@ from db.encryption import DataKeys, derive, make_data_keys
 from hub.auth import senders
 from hub.auth.api import ENDPOINTS as AUTH
 from hub.auth.entry_api import ENDPOINTS as SIGN_IN
+from hub.auth.machine_api import ENDPOINTS as MACHINES
 from hub.deliveries.api import ENDPOINTS as DELIVERIES
 from hub.dispatch.loop import Dispatcher
 from hub.gateway import access_log, errors, headers
@@ -64,7 +65,7 @@ from hub.users.api import ENDPOINTS as ME
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10

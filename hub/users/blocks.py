@@ -11,8 +11,9 @@ from db import blocks
 from db.encryption import blind_index
 from hub.domain.errors import Conflict, NotFound, Unprocessable
 from hub.domain.geo import is_on_globe
+from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
-from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
+from hub.gateway.moves import decode, said
 from hub.gateway.paging import page_of, page_query
 from hub.gateway.phones import PHONE, normal_phone
 from hub.users.people import check_everywhere
@@ -49,10 +50,9 @@ async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, ex
     now = datetime.now(UTC)
     if expires_at.tzinfo is None or not now < expires_at <= now + timedelta(days=LONGEST_DAYS):
         raise Unprocessable("a block ends within a year, with an offset from UTC", path="$.expires_at")
-    text = await attempt(
-        call.house.database,
+    row = await create(
+        call,
         blocks.ADD,
-        **keyed(call),
         kind=kind,
         subject=subject_of(call, kind, value),
         effect=effect,
@@ -60,14 +60,9 @@ async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, ex
         expires_at=expires_at,
         context=said(call, reason),
     )
-    if text is None:
-        async with call.house.database.connection() as conn:
-            stored = await stored_answer(conn, call)
-        if stored is None:
-            raise Conflict("neither an administrator nor you yourself can be blocked", code="block.protected")
-        return stored
-    call.house.nudge()
-    return decode(text)
+    if row is None:
+        raise Conflict("neither an administrator nor you yourself can be blocked", code="block.protected")
+    return row
 
 
 async def lift(call: Call, *, reason: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from db import users
 from db.connection import Database
 from hub.domain.errors import NotFound, StaleVersion, Unprocessable
 from hub.domain.geo import is_on_globe
+from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
-from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
+from hub.gateway.moves import decode, said
 from hub.users.private import open_address, seal_address
 
 PROFILE_FIELDS = ("id", "name", "locale", "time_zone", "notifications", "version")
@@ -72,10 +73,9 @@ async def add_address(call: Call, given: dict[str, Any]) -> dict[str, Any]:
     _check_place(given)
     address_id = str(uuid4())
     sealed = seal_address(call.house.data_keys, line=given["line"], notes=given["notes"], address_id=address_id)
-    text = await attempt(
-        call.house.database,
+    row = await create(
+        call,
         users.ADD_ADDRESS,
-        **keyed(call),
         **sealed,
         address_id=address_id,
         person_id=call.who.person_id,
@@ -83,13 +83,9 @@ async def add_address(call: Call, given: dict[str, Any]) -> dict[str, Any]:
         lat=given["lat"],
         lon=given["lon"],
     )
-    if text is not None:
-        return _shown(call, decode(text))
-    async with call.house.database.connection() as conn:
-        stored = await stored_answer(conn, call)
-    if stored is None:
+    if row is None:
         raise NotFound("there is no such person")
-    return _shown(call, stored)
+    return _shown(call, row)
 
 
 async def edit_address(call: Call, given: dict[str, Any]) -> dict[str, Any]:

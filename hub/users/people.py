@@ -13,8 +13,9 @@ from db.encryption import blind_index, blind_indexes
 from hub.domain.errors import Conflict, Forbidden, NotFound
 from hub.domain.roles import EVERYWHERE
 from hub.domain.security import SecurityKind
+from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
-from hub.gateway.moves import attempt, decode, explain, keyed, said, stored_answer
+from hub.gateway.moves import decode, explain, said
 from hub.gateway.paging import page_of, page_query
 from hub.gateway.phones import PHONE, masked_phone, normal_phone
 from hub.users.private import open_address, open_phone, seal_phone
@@ -83,10 +84,9 @@ async def add_person(call: Call, *, name: str, locale: str, phone: str | None) -
     person_id, keys = str(uuid4()), call.house.data_keys
     number = None if phone is None else normal_phone(phone)
     try:
-        text = await attempt(
-            call.house.database,
+        row = await create(
+            call,
             administration.ADD,
-            **keyed(call),
             person_id=person_id,
             name=name,
             locale=locale,
@@ -96,14 +96,9 @@ async def add_person(call: Call, *, name: str, locale: str, phone: str | None) -
         )
     except asyncpg.UniqueViolationError as error:
         raise Conflict(f"somebody has {masked_phone(number or '')} already", code="phone.taken") from error
-    if text is None:
-        async with call.house.database.connection() as conn:
-            stored = await stored_answer(conn, call)
-        if stored is None:
-            raise _nobody()
-        return _shown(stored)
-    call.house.nudge()
-    return _shown(decode(text))
+    if row is None:
+        raise _nobody()
+    return _shown(row)
 
 
 async def set_active(call: Call, *, is_active: bool, reason: str) -> dict[str, Any]:

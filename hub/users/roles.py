@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 from db import roles
 from hub.domain.errors import Forbidden, NotFound, Unprocessable
-from hub.domain.roles import OWN, OWN_ROLES, PERMISSIONS, Permission, Reach, Role
-from hub.domain.topics import REGION
+from hub.domain.roles import PERMISSIONS, Permission, Reach, Role
+from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
-from hub.gateway.moves import attempt, decode, keyed, said, stored_answer
+from hub.gateway.moves import decode, said
 from hub.gateway.paging import page_of, page_query
-
-UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def check_scope(role: Role, scope: str) -> None:
-    """Refuse a scope that is none, or that this role cannot have. Raises `Unprocessable`."""
-    word, _, key = scope.partition(":")
-    is_known = (
-        scope in ("*", OWN)
-        or (word == "kitchen" and UUID_TEXT.fullmatch(key))
-        or (word == "region" and REGION.match(key))
-    )
-    if not is_known:
-        raise Unprocessable("a scope is *, own, region:<name> or kitchen:<id>", code="role.scope", path="$.scope")
-    if (scope == OWN) != (role in OWN_ROLES):
-        raise Unprocessable(f"a {role} cannot have the scope {scope}", code="role.scope", path="$.scope")
+from hub.gateway.scopes import check_scope
 
 
 def scopes_within(reach: Reach) -> dict[str, Any]:
@@ -49,28 +33,20 @@ async def grant(call: Call, *, person_id: str, role: Role, scope: str, expires_a
     within = scopes_within(call.reach)
     if not within["everywhere"] and scope not in within["scopes"]:
         raise Forbidden("this scope is outside your own", code="role.outside_reach")
-    own = keyed(call)
-    text = await attempt(
-        call.house.database,
+    row = await create(
+        call,
         roles.GRANT,
         **within,
         person_id=person_id,
-        actor_id=call.who.person_id,
         role=role.value,
         scope=scope,
         expires_at=expires_at,
-        key=own["key"],
-        request_hash=own["request_hash"],
         context=said(call, f"granted {role} {scope}"),
     )
-    if text is None:
-        async with call.house.database.connection() as conn:
-            stored = await stored_answer(conn, call)
-        if stored is None:
-            raise NotFound("there is no such active person")
-        return stored
-    _tell(call, person_id)
-    return decode(text)
+    if row is None:
+        raise NotFound("there is no such active person")
+    call.house.authority.forget(person_id)
+    return row
 
 
 async def take(call: Call) -> dict[str, Any]:
@@ -82,7 +58,8 @@ async def take(call: Call) -> dict[str, Any]:
     if text is None:
         raise NotFound("there is no such grant, or not for you")
     row = decode(text)
-    _tell(call, row["person_id"])
+    call.house.authority.forget(row["person_id"])
+    call.house.nudge()
     return row
 
 
@@ -98,8 +75,3 @@ async def list_grants(call: Call) -> dict[str, Any]:
 def role_table() -> dict[str, list[str]]:
     """Which role has which permissions, as the house enforces it."""
     return {role.value: [p.value for p in Permission if p in PERMISSIONS[role]] for role in Role}
-
-
-def _tell(call: Call, person_id: str) -> None:
-    call.house.authority.forget(person_id)
-    call.house.nudge()

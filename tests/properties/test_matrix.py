@@ -58,9 +58,16 @@ BODIES: dict[str, Any] = {
     "QuoteBody": BASKET,
     "PlaceBody": BASKET,
     "Positions": {"points": []},
+    "NewDevice": {"kitchen_id": "{kitchen_id}", "name": "Tablet"},
+    "Pin": {"pin": "000000"},
+    "PinFor": {"kitchen_id": "{kitchen_id}"},
+    "NewKey": {"name": "Key", "scopes": ["*"]},
 }  # fmt: skip
 # What takes a grant everywhere: people live in no kitchen. And so does granting everywhere, as `BODIES` asks for.
 EVERYWHERE_ONLY = {Permission.USER_READ, Permission.USER_EDIT, Permission.BLOCK_EDIT, Permission.SECURITY_READ}
+EVERYWHERE_ONLY |= {Permission.API_KEY_EDIT}
+# Only a paired tablet, and nobody here is one.
+OF_TABLETS = "/v1/devices/switch"
 GRANTING = ("POST", "/v1/roles")
 PLACED = {"order_id", "line_id", "delivery_id", "offer_id", "rider_id", "kitchen_id"}
 
@@ -158,7 +165,7 @@ def is_expected(cell: Cell) -> bool:
     """What the table of roles says; for an object without a place, whether some grant has the permission."""
     permission = cell.route.permission
     if permission is None:
-        return True
+        return cell.route.path != OF_TABLETS
     holding = [grant for grant in cell.who.grants if permission in PERMISSIONS[grant.role]]
     if permission in EVERYWHERE_ONLY or (cell.route.method, cell.route.path) == GRANTING:
         return any(grant.scope == "*" for grant in holding)
