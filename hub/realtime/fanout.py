@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hub.domain.topics import TopicKind
 from hub.observability import logs, metrics
 from hub.realtime.changes import Change
 from hub.realtime.frames import event_frame
+
+if TYPE_CHECKING:
+    from hub.gateway.access import Access
 
 LOG = logs.get(__name__)
 # Changes of these entities may close topics.
@@ -48,17 +51,33 @@ class Joining:
 
 
 class TopicState:
-    """One topic of this worker: its recent changes, its live clients, and those that are joining."""
+    """One topic of this worker: its recent changes, its live clients, and those that are joining.
 
-    __slots__ = ("head", "joining", "kind", "live", "name", "ring")
+    `access` is what following it takes, once somebody has asked: it is the same for every person.
+    """
+
+    __slots__ = ("access", "head", "joining", "kind", "live", "name", "ring")
 
     def __init__(self, name: str, kind: TopicKind, ring_changes: int) -> None:
         self.name = name
         self.kind = kind
+        self.access: Access | None = None
         self.head: int | None = None
         self.ring: deque[tuple[int, bytes]] = deque(maxlen=ring_changes)
         self.live: dict[str, Client] = {}
         self.joining: dict[str, Joining] = {}
+
+    def reach_back(self, after: int, bodies: list[bytes]) -> None:
+        """Keep what was read from the log for a client that resumed: changes after+1, after+2, … without a hole.
+
+        After a restart all clients of a topic resume from about the same place; only the first asks the database.
+        """
+        first = self.ring[0][0] if self.ring else after + 1 + len(bodies)
+        room = (self.ring.maxlen or 0) - len(self.ring)
+        older = bodies[: max(0, first - after - 1)]
+        if len(older) == first - after - 1 and (self.ring or self.head in {None, after + len(bodies)}):
+            numbered = list(enumerate(older, after + 1))[-room:] if room else []
+            self.ring.extendleft(reversed(numbered))
 
 
 class Fanout:
@@ -152,6 +171,8 @@ class Fanout:
             # The database put an entity where no view shows it: clients see the hole, take a snapshot, nobody stalls.
             LOG.error("no view", entity=change.entity, kind=state.kind)
             metrics.UNSEEN.labels(state.kind).inc()
+            state.ring.clear()
+            state.head = offset
             return
         state.ring.append((offset, body))
         state.head = offset
