@@ -8,6 +8,7 @@ document, the rate classes and the access matrix are made from the same rows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -191,14 +192,21 @@ async def take_a_turn(house: House, route: Route, request: Request, principal: P
 def decode_body(kind: type[msgspec.Struct], body: bytes) -> Any:
     """The body as `kind`. Raises `BadRequest` for what is not JSON, `Unprocessable` with the path of the fault else."""
     try:
+        json.loads(body or b"{}", object_pairs_hook=_once)
         value = msgspec.json.decode(body or b"{}", type=kind, strict=True)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         raise Unprocessable(message, code="body.invalid", path=path.rstrip("`") or "$") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", code="body.not_json") from error
     check_text(msgspec.to_builtins(value), "$", 0)
     return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a name that stands twice: two readers would take different ones."""
+    if len(dict(pairs)) != len(pairs):
+        raise BadRequest("a name stands twice in the body", code="body.repeated_name")
 
 
 def check_text(value: Any, path: str, depth: int) -> None:

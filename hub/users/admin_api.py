@@ -9,7 +9,7 @@ import msgspec
 
 from hub.domain.roles import Permission, Role
 from hub.gateway.endpoint import Call, Endpoints
-from hub.users import blocks, people, roles
+from hub.users import audit, blocks, people, roles
 from hub.users.api import Locale, Name
 
 ENDPOINTS = Endpoints("users")
@@ -128,6 +128,12 @@ async def merge(call: Call) -> Any:
 async def erase(call: Call) -> Any:
     """`{user}`: what is left; amounts stay."""
     return {"user": await people.erase(call, reason=call.body.reason)}
+
+
+@ENDPOINTS.route("GET", "/audit", summary="Read the audit", permission=P.AUDIT_READ)
+async def list_audit(call: Call) -> Any:
+    """`{audit, next}`, newest first."""
+    return await audit.list_audit(call)
 
 
 @ENDPOINTS.route("GET", "/security", summary="List security events", permission=P.SECURITY_READ)

@@ -65,7 +65,7 @@ BODIES: dict[str, Any] = {
 }  # fmt: skip
 # What takes a grant everywhere: people live in no kitchen. And so does granting everywhere, as `BODIES` asks for.
 EVERYWHERE_ONLY = {Permission.USER_READ, Permission.USER_EDIT, Permission.BLOCK_EDIT, Permission.SECURITY_READ}
-EVERYWHERE_ONLY |= {Permission.API_KEY_EDIT}
+EVERYWHERE_ONLY |= {Permission.API_KEY_EDIT, Permission.AUDIT_READ}
 # Only a paired tablet, and nobody here is one.
 OF_TABLETS = "/v1/devices/switch"
 GRANTING = ("POST", "/v1/roles")

@@ -64,3 +64,24 @@ async def test_helping_oneself_is_an_alarm_in_the_live_topic(
 async def test_only_administrators_of_everything_see_events(api: aiohttp.ClientSession, new_person: NewPerson) -> None:
     for role, scope in (("manager", "*"), ("administrator", "region:north")):
         assert (await ask(api, "GET", "/v1/security", await new_person(role=role, scope=scope)))[0] == 403
+
+
+async def test_the_audit_tells_who_changed_what_and_why(
+    api: aiohttp.ClientSession, admin: str, new_person: NewPerson
+) -> None:
+    person_id = await new_person()
+    change = {"is_active": False, "reason": "fraud, seen twice"}
+    assert (await ask(api, "PATCH", f"/v1/users/{person_id}", admin, json=change))[0] == 200
+    _, body = await ask(api, "GET", "/v1/audit", admin, params={"entity_id": person_id, "limit": "1"})
+    [row] = body["audit"]
+    assert (row["event"], row["actor"], row["reason"]) == ("user.changed", admin, "fraud, seen twice")
+    assert row["row"]["is_active"] is False
+    _, older = await ask(api, "GET", "/v1/audit", admin, params={"entity_id": person_id, "after": body["next"]})
+    assert [row["version"] for row in older["audit"]] == [1]
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"after": "1e9"}, {"after": "-1"}, {"sql": "1"}])
+async def test_the_audit_takes_no_strange_questions(
+    api: aiohttp.ClientSession, admin: str, query: dict[str, str]
+) -> None:
+    assert (await ask(api, "GET", "/v1/audit", admin, params=query))[0] == 400
