@@ -15,7 +15,7 @@ from db.statement import Statement
 deliveries = table(
     "delivery",
     ids="id order_id kitchen_id customer_id rider_id",
-    texts="order_code region rider_name status reason pickup_name currency",
+    texts="order_code region rider_name visible_rider_name status reason pickup_name currency",
     floats="pickup_lat pickup_lon drop_lat drop_lon",
     integers="distance_metres",
     bigints="cash_due_minor fee_minor version",

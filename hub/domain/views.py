@@ -43,17 +43,11 @@ _DELIVERY_TIMES = (
     "ended_at",
     "archived_at",
 )
-_DELIVERY_BASE = (
-    "id",
-    "order_id",
-    "order_code",
-    "kitchen_id",
-    "status",
-    "reason",
-    "rider_id",
-    "rider_name",
-    *_DELIVERY_TIMES,
-)
+# A customer sees the rider only on the way, and only the first name: the database says when.
+_DELIVERY_SHOWN = (
+    "id", "order_id", "order_code", "kitchen_id", "status", "reason", "visible_rider_name", *_DELIVERY_TIMES,
+)  # fmt: skip
+_DELIVERY_BASE = (*_DELIVERY_SHOWN, "rider_id", "rider_name")
 _LINE = (
     "id", "order_id", "kitchen_id", "station_id", "item_id", "name", "quantity", "options", "allergens", "state",
     "prep_seconds", "fire_at", "fired_at", "started_at", "done_at", "checked_at", "position", "archived_at",
@@ -107,8 +101,8 @@ VIEWS: dict[str, dict[TopicKind, tuple[str, ...]]] = {
     },
     "delivery": {
         K.KITCHEN: _DELIVERY_BASE,
-        K.ORDER: (*_DELIVERY_BASE, *_PLACES),
-        K.CUSTOMER: _DELIVERY_BASE,
+        K.ORDER: (*_DELIVERY_SHOWN, *_PLACES),
+        K.CUSTOMER: _DELIVERY_SHOWN,
         K.RIDER: (*_DELIVERY_BASE, *_PLACES, "cash_due_minor", "currency", "fee_minor"),
         K.OPERATIONS: (*_DELIVERY_BASE, *_PLACES, "region", "cash_due_minor", "currency"),
     },

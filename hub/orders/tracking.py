@@ -98,7 +98,7 @@ def fields_of(
         "status": order["status"],
         "status_word": WORDS[order["status"]],
         "arriving": "" if is_over else _clock(order["promised_at"], zone),
-        "rider": "" if is_over or not delivery["rider_name"] else delivery["rider_name"].split()[0],
+        "rider": delivery["visible_rider_name"] or "",
         "pin": "" if is_over else order["delivery_pin"],
         "cash": "" if is_over or order["payment_method"] != "cash" else _money(order["total_minor"], order["currency"]),
         "lines": "".join(listed),

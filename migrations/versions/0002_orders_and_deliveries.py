@@ -116,6 +116,8 @@ create table delivery (
     customer_id uuid not null,
     rider_id uuid constraint delivery_rider references rider,
     rider_name text,
+    visible_rider_name text generated always as
+        (case when status in ('picked_up', 'at_door') then split_part(rider_name, ' ', 1) end) stored,
     status text not null,
     reason text,
     pickup_name text not null,

@@ -57,7 +57,7 @@ function show() {
   setText(field("arriving"), arriving(order));
   setText(field("reason"), order.reason ?? slip(order));
   for (const stage of STAGES) setText(field(`${stage}_at`), order[`${stage}_at`] ? time(order[`${stage}_at`]) : "");
-  setText(field("rider"), delivery && ON_THE_WAY.has(delivery.status) ? (delivery.rider_name ?? "").split(" ")[0] : "");
+  setText(field("rider"), delivery?.visible_rider_name ?? "");
   setText(field("pin"), HAS_PIN.has(order.status) ? order.delivery_pin : "");
   setText(field("cash"), cash(fold, order));
   showLines(fold.rows("line"));
@@ -85,7 +85,7 @@ function showMap(delivery) {
     { id: "kitchen", kind: "kitchen", lat: delivery.pickup_lat, lon: delivery.pickup_lon, label: delivery.pickup_name },
     { id: "home", kind: "home", lat: delivery.drop_lat, lon: delivery.drop_lon, label: "you" },
   ];
-  if (rider !== null) points.push({ id: "rider", kind: "rider", lat: rider.lat, lon: rider.lon, label: (delivery.rider_name ?? "").split(" ")[0] });
+  if (rider !== null) points.push({ id: "rider", kind: "rider", lat: rider.lat, lon: rider.lon, label: delivery.visible_rider_name ?? "" });
   map.draw(points, rider === null ? [["kitchen", "home"]] : [["rider", "home"]]);
 }
 
