@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import uvloop
@@ -47,7 +48,7 @@ from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
 from hub.observability import logs
-from hub.observability.health import Health, Workers
+from hub.observability.health import Health, Workers, revive
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
 from hub.realtime.engine import LiveServer
@@ -143,9 +144,14 @@ def serve_hub(settings: Settings, told: Told) -> None:
         app.prepare(settings.hub_host, settings.hub_port, single_process=True, **options)
         Sanic.serve_single(primary=app)
     else:
+        app.register_listener(_revive_workers, "main_process_ready")
         app.prepare(settings.hub_host, settings.hub_port, workers=settings.hub_workers, **options)
         # Forked workers inherit the application as it stands.
         Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
+
+
+async def _revive_workers(app: Sanic[Any, Any]) -> None:
+    Thread(target=revive, args=(app.manager,), daemon=True, name="revive").start()
 
 
 def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any]:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from typing import Any
 
+from hub.observability import logs
+
+LOG = logs.get(__name__)
 BEAT_SECONDS = 0.5
 STALE_SECONDS = 3.0
 MOST_SILENCE_SECONDS = 5.0
@@ -49,6 +52,19 @@ class Workers:
     def expected(self) -> int:
         """How many there should be."""
         return len(self._beats)
+
+
+def revive(manager: Any) -> None:
+    """Have every worker that died started again, for ever; runs on a thread of the main process.
+
+    Sanic's manager starts a worker again only when it is told to: one that was killed would stay away.
+    """
+    while True:
+        time.sleep(BEAT_SECONDS)
+        died = [process.name for process in manager.transient_processes if process.exitcode]
+        if died:
+            LOG.warning("a worker died and is started again", workers=died)
+            manager.monitor_publisher.send(",".join(died))
 
 
 class Health:
