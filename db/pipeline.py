@@ -90,7 +90,14 @@ HEADS = Statement(
         from unnest(cast(:topics as text[])) as t(topic)"""
     )
 )
-TRY_LOCK = Statement(text("select pg_try_advisory_lock(cast(:lock as bigint))"))
+# Whoever wins beats in the same breath: else a standby would depose it for its predecessor's silence.
+TRY_LOCK = Statement(
+    text(
+        """with tried as materialized (select pg_try_advisory_lock(cast(:lock as bigint)) as is_won),
+            beaten as (update sequencer_heartbeat set at = clock_timestamp() where (select is_won from tried))
+        select is_won from tried"""
+    )
+)
 BEAT = Statement(
     text(
         """update sequencer_heartbeat set term = cast(:term as bigint), at = clock_timestamp()

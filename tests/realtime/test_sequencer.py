@@ -228,6 +228,13 @@ async def test_an_older_term_appends_nothing_and_a_place_is_taken_once(conn: Con
         await pipeline.APPEND.value(conn, term=second["term"], **nothing_at(place))
 
 
+async def test_a_new_leader_is_not_deposed_for_the_silence_of_the_old_one(conn: Connection, other: Connection):
+    await conn.execute("update sequencer_heartbeat set at = clock_timestamp() - interval '1 hour'")
+    assert await pipeline.TRY_LOCK.value(conn, lock=sequencer.LOCK)
+    assert not await pipeline.TRY_LOCK.value(other, lock=sequencer.LOCK)
+    assert await pipeline.DEPOSE.rows(other, lock=sequencer.LOCK) == []
+
+
 async def test_the_outbox_is_cleaned_of_what_the_log_has(
     database_url: str, redis_url: str, conn: Connection, town: Town
 ):
