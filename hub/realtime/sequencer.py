@@ -136,7 +136,8 @@ class Sequencer:
                 if self._publisher.top > (self._epoch, self._place.pos):
                     raise Fenced
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
 
     async def _check_term(self, main: Connection) -> None:
         newest = await pipeline.TERM.only(main)
