@@ -97,7 +97,11 @@ def has_room(rider_id: Any) -> ColumnElement[bool]:
     """The rider carries less than the bag holds."""
     load = (
         select(func.count())
-        .where(deliveries.c.rider_id == rider_id, one_of(deliveries.c.status, WITH_RIDER))
+        .where(
+            deliveries.c.rider_id == rider_id,
+            deliveries.c.archived_at.is_(None),  # for the index: what is with a rider is never archived
+            one_of(deliveries.c.status, WITH_RIDER),
+        )
         .scalar_subquery()
     )
     return load < riders.c.capacity_orders

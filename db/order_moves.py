@@ -58,12 +58,9 @@ def ending_effects(moved: CTE, reason: Any) -> tuple[CTE, ...]:
     called_off = update(deliveries).where(
         deliveries.c.order_id == moved.c.id, one_of(deliveries.c.status, BEFORE_PICK_UP)
     )
-    withdrawn = update(offers).where(offers.c.order_id == moved.c.id, offers.c.state == OfferState.LIVE)
-    released = update(assignments).where(
-        assignments.c.ended_at.is_(None),
-        assignments.c.delivery_id
-        == select(deliveries.c.id).where(deliveries.c.order_id == moved.c.id).scalar_subquery(),
-    )
+    of_theirs = select(deliveries.c.id).where(deliveries.c.order_id == moved.c.id)
+    withdrawn = update(offers).where(offers.c.delivery_id.in_(of_theirs), offers.c.state == OfferState.LIVE)
+    released = update(assignments).where(assignments.c.ended_at.is_(None), assignments.c.delivery_id.in_(of_theirs))
     unpaid = update(payments).where(payments.c.order_id == moved.c.id, payments.c.state == PaymentState.DUE)
     return (
         voided.values(state=LineState.VOIDED, reason=reason).returning(lines.c.id).cte("voided"),

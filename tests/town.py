@@ -186,6 +186,13 @@ async def sequencing(database_url: str, redis_url: str) -> AsyncIterator[asyncio
 @asynccontextmanager
 async def serving(database_url: str, redis_url: str) -> AsyncIterator[str]:
     """The URL of a hub of one worker in this loop. A sequencer must have led once, or lead soon."""
+    async with opened(database_url, redis_url) as (url, _):
+        yield url
+
+
+@asynccontextmanager
+async def opened(database_url: str, redis_url: str) -> AsyncIterator[tuple[str, Sanic[Any, Any]]]:
+    """As `serving`, with the application itself: for tests that look at what it does to its database."""
     sock = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     settings = Settings(
@@ -202,7 +209,7 @@ async def serving(database_url: str, redis_url: str) -> AsyncIterator[str]:
     await server.after_start()
     Sanic.unregister_app(app)  # a second one may be made
     try:
-        yield url
+        yield url, app
     finally:
         await server.before_stop()
         await server.close()

@@ -43,16 +43,25 @@ class Dispatcher:
     async def run(self) -> None:
         """Lead every region that nobody else leads, for ever."""
         leading: dict[str, asyncio.Task[None]] = {}
-        while True:
-            try:
-                async with self.database.connection() as connection:
-                    regions = [row["region"] for row in await riders.REGIONS.rows(connection)]
-                for region in regions:
-                    if region not in leading or leading[region].done():
-                        leading[region] = asyncio.create_task(self._lead(region))
-            except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
-                LOG.info("the database is away", error=str(error) or type(error).__name__)
-            await asyncio.sleep(REGIONS_SECONDS)
+        try:
+            while True:
+                await self._lead_new_regions(leading)
+                await asyncio.sleep(REGIONS_SECONDS)
+        finally:
+            for task in leading.values():
+                task.cancel()
+            await asyncio.gather(*leading.values(), return_exceptions=True)
+
+    async def _lead_new_regions(self, leading: dict[str, asyncio.Task[None]]) -> None:
+        try:
+            async with self.database.connection() as connection:
+                regions = [row["region"] for row in await riders.REGIONS.rows(connection)]
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            LOG.info("the database is away", error=str(error) or type(error).__name__)
+            return
+        for region in regions:
+            if region not in leading or leading[region].done():
+                leading[region] = asyncio.create_task(self._lead(region))
 
     async def _lead(self, region: str) -> None:
         """Lead a region as long as the lock's session lives."""
