@@ -43,7 +43,16 @@ from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
 from hub.gateway.tokens import KeyRing, make_key_ring
 from hub.gateway.watch import Watch
-from hub.jobs import archive_orders, audit_chain, expire_grants, expire_offers, expire_orders, fire_lines, forget
+from hub.jobs import (
+    archive_orders,
+    audit_chain,
+    expire_grants,
+    expire_offers,
+    expire_orders,
+    fire_lines,
+    forget,
+    reseal,
+)
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
@@ -301,7 +310,7 @@ def run_jobs(settings: Settings, told: Told) -> None:
     urls = urls_of(settings)
     jobs = (
         fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
-        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))),
+        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))), reseal.job(data_keys_of(settings)),
     )  # fmt: skip
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:

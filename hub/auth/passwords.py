@@ -9,6 +9,7 @@ import asyncpg
 
 from db import passwords
 from db.context import context
+from db.resealing import UPGRADE_PASSWORD
 from hub.auth.sessions import Caller, Doorkeeper, SignIn, open_session
 from hub.domain.errors import Conflict, NotFound, RateLimited, Unauthenticated, Unprocessable
 from hub.domain.session import SessionKind
@@ -52,7 +53,16 @@ async def sign_in(
         row = await passwords.BY_LOGIN.row(conn, login=name)
     if not await keeper.hasher.check(password, None if row is None else row["hash"]) or row is None:
         raise Unauthenticated("this name and this password do not belong together", code="password.wrong")
+    if not keeper.hasher.is_current(row["hash"]):
+        await _upgrade(keeper, row["person_id"], password, row["hash"])
     return await open_session(keeper, row["person_id"], kind=SessionKind.PASSWORD, device=device, caller=caller)
+
+
+async def _upgrade(keeper: Doorkeeper, person_id: str, password: str, old: str) -> None:
+    """Bring a password under the present key, now that it is known for a moment."""
+    hashed = await keeper.hasher.hash(password)
+    async with keeper.database.connection() as conn:
+        await UPGRADE_PASSWORD.run(conn, person_id=person_id, hash=hashed, old=old)
 
 
 async def set_password(

@@ -50,6 +50,10 @@ class Hasher:
         is_right = bool(await self._in_thread(self._check, password, stored or self._decoy))
         return is_right and stored is not None
 
+    def is_current(self, stored: str) -> bool:
+        """True when `stored` was made under the present key."""
+        return stored.startswith(f"{self._keys.current_id.hex()}:")
+
     async def _in_thread(self, work: object, *arguments: str) -> object:
         if self._places.locked():
             raise Unavailable("too many are signing in at this moment: try again in a second", retry_after=1)

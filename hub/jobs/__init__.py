@@ -6,6 +6,7 @@ expire_orders   orders that no kitchen took in time
 expire_offers   offers that no rider answered
 expire_grants   roles whose time is over
 audit_chain     the audit, chained after commit
+reseal          private columns come under the present data key
 archive_orders  ended orders leave their boards
 forget          old answers and old days of the change log
 """

@@ -47,7 +47,8 @@ async def fill(database: Database, keys: DataKeys) -> list[tuple[str, str]]:
                     for column in ("line", "notes")
                 )
                 await conn.execute(
-                    "insert into address (id, person_id, label, line, notes, lat, lon) values ($1, $2, 'H', $3, $4, 1, 1)",
+                    "insert into address (id, person_id, label, line, notes, lat, lon)"
+                    " values ($1, $2, 'H', $3, $4, 1, 1)",
                     address_id, person_id, line, notes,
                 )  # fmt: skip
         await conn.execute(BLOCK, blind_index(keys, people[7][1], purpose="phone").hex())
