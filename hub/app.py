@@ -310,7 +310,8 @@ def run_jobs(settings: Settings, told: Told) -> None:
     urls = urls_of(settings)
     jobs = (
         fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
-        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))), reseal.job(data_keys_of(settings)),
+        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))),
+        reseal.job(data_keys_of(settings)),
     )  # fmt: skip
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:
