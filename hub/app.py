@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -27,8 +26,7 @@ from sanic.worker.loader import AppLoader
 
 from db.audit import anchor_key
 from db.connection import DATABASE_AWAY, Database
-from db.encryption import DataKeys, derive, make_data_keys
-from hub.auth import senders
+from db.encryption import derive
 from hub.auth.api import ENDPOINTS as AUTH
 from hub.auth.entry_api import ENDPOINTS as SIGN_IN
 from hub.auth.machine_api import ENDPOINTS as MACHINES
@@ -41,7 +39,6 @@ from hub.gateway.hashing import Hasher
 from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
-from hub.gateway.tokens import KeyRing, make_key_ring
 from hub.gateway.watch import Watch
 from hub.jobs import (
     archive_orders,
@@ -60,16 +57,16 @@ from hub.observability import logs
 from hub.observability.health import Health, Workers, revive
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
+from hub.provisions import EMBEDDED_SCALE, data_keys_of, key_ring_of, secret_of, sender_of, socket_limits_of, urls_of
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
 from hub.realtime.sequencer import Sequencer
 from hub.realtime.server import LiveHub, LiveSettings
-from hub.realtime.sockets import SocketLimits
 from hub.riders.api import ENDPOINTS as RIDERS
 from hub.service.api import BLUEPRINT as SERVICE
 from hub.service.asyncapi import asyncapi_document
 from hub.service.openapi import openapi_document
-from hub.settings import NotConfigured, Settings
+from hub.settings import Settings
 from hub.users.admin_api import ENDPOINTS as USERS
 from hub.users.api import ENDPOINTS as ME
 
@@ -79,68 +76,7 @@ NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, ORDERS, LINE
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
-# The people of a demo are in a hurry, and all live at one address.
-EMBEDDED_SCALE = 1000
 RETRY_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Urls:
-    """Where the engines are."""
-
-    database: str
-    direct: str
-    redis: str
-
-
-def urls_of(settings: Settings) -> Urls:
-    """The engines' addresses. Raises `NotConfigured` naming what to set."""
-    if settings.database_url is None or settings.redis_url is None:
-        raise NotConfigured(
-            "set HOTPASS_DATABASE_URL and HOTPASS_REDIS_URL, or run `hotpass demo` for embedded engines"
-        )
-    database = settings.database_url.get_secret_value()
-    direct = settings.database_direct_url or settings.database_url
-    return Urls(database=database, direct=direct.get_secret_value(), redis=settings.redis_url.get_secret_value())
-
-
-def secret_of(settings: Settings) -> str:
-    """The secret that signs tokens. Raises `NotConfigured`."""
-    if settings.secret_key is None:
-        raise NotConfigured("set HOTPASS_SECRET_KEY; make one with: openssl rand -base64 48")
-    return settings.secret_key.get_secret_value()
-
-
-def key_ring_of(settings: Settings) -> KeyRing:
-    """The keys of the tokens, the present one first."""
-    return make_key_ring(secret_of(settings), [key.get_secret_value() for key in settings.previous_secret_keys])
-
-
-def data_keys_of(settings: Settings) -> DataKeys:
-    """The keys of the private columns. Raises `NotConfigured` where real engines keep real people without one."""
-    previous = [key.get_secret_value() for key in settings.previous_data_keys]
-    if settings.data_key is not None:
-        return make_data_keys(settings.data_key.get_secret_value(), previous)
-    if settings.profile == "embedded":
-        return make_data_keys(derive(secret_of(settings).encode(), "data").hex(), previous)
-    raise NotConfigured("set HOTPASS_DATA_KEY; make one with: openssl rand -base64 48")
-
-
-def sender_of(settings: Settings, redis: Redis) -> senders.Send:
-    """How codes reach phones: the given channels, or the inbox of the embedded profile, or the console."""
-    if settings.message_urls:
-        return senders.to_channels([url.get_secret_value() for url in settings.message_urls])
-    return senders.to_inbox(redis) if settings.profile == "embedded" else senders.to_console
-
-
-def socket_limits_of(settings: Settings) -> SocketLimits:
-    """How many sockets somebody may have open with one worker."""
-    scale = EMBEDDED_SCALE if settings.profile == "embedded" else 1
-    return SocketLimits(
-        per_principal=settings.connections_per_person * scale,
-        per_address=settings.connections_per_address * scale,
-        grace_seconds=settings.token_grace_seconds,
-    )
 
 
 def serve_hub(settings: Settings, told: Told) -> None:

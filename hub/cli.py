@@ -227,6 +227,17 @@ def _shown(places: list[str]) -> str:
 
 
 @users.command()
+def roles(json: Json = False) -> None:
+    """Print who may do what, in Markdown."""
+    from hub.app import NOUNS
+    from hub.users.matrix import page
+    from hub.users.roles import role_table
+
+    text = page([route for noun in NOUNS for route in noun.routes])
+    say({"roles": role_table()}, text.rstrip("\n"), json=json)
+
+
+@users.command()
 def add(
     name: Annotated[str, typer.Option(help="The person's name.")],
     role: Annotated[str, typer.Option(help="customer, cook, expediter, rider, manager, dispatcher, administrator, …")],

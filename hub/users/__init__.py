@@ -4,6 +4,7 @@ me        one's own profile, topics and addresses
 people    administration: list, add, disable, merge, erase; every look at private data is recorded
 roles     granting and taking roles
 audit     who changed what, when and why
+matrix    the page that tells who may do what
 blocks    who may not order, or only when paid before
 private   phones and addresses: normalised, sealed, found again
 api       the routes of one's own; admin_api: those of the administration
