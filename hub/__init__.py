@@ -10,7 +10,7 @@ observability   logs, metrics, health
 client          the typed client of our own API and socket; demo and bench are built on it
 demo, bench     the simulated city; what `hotpass bench` runs
 embedded        Postgres and Valkey from their wheels, and what keeps every process of a demo
-app, settings   the composition root, and the one object of settings that it hands on in parts
+app, settings   the composition root, and the one object of settings; provisions: what those amount to
 cli             the command line; arguments and benchmarks are parts of it
 
 Arrows: a noun never imports another noun; only `app` and `cli` wire. `pyproject.toml` holds them as contracts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -74,3 +75,13 @@ def test_committed_files_name_no_path_of_a_machine() -> None:
         check=False,
     )
     assert named.stdout.split() in ([], ["tests/test_house.py"])
+
+
+def test_the_map_of_a_room_names_every_file() -> None:
+    for path in sources():
+        if path.name == "__init__.py" and (drawn := path.read_text()).count("\n") > 2:
+            inside = {one.stem for one in path.parent.glob("*.py")} | {
+                one.parent.name for one in path.parent.glob("*/*.py")
+            }
+            missing = {name for name in inside - {"__init__"} if not re.search(rf"\b{name}\b", drawn)}
+            assert not missing, f"{path.relative_to(ROOT)} does not name {sorted(missing)}"

@@ -5,6 +5,7 @@ refresh       the opaque refresh token: its hash and how its successor is sealed
 otp           codes by phone; senders: how they get there
 passwords     names and passwords of the staff
 devices       kitchen tablets: pairing, and cooks who switch by PIN
+enrolment     people from the command line
 keys          keys of integrators
 api           the routes of sessions; entry_api: of the ways in; machine_api: of tablets and keys
 """

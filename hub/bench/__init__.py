@@ -8,7 +8,7 @@ memory        what an idle client costs, against the same peers
 rush          everybody comes, and leaves, at once, against the same peers
 storm         the hub is killed under its clients, who all resume while changes go on
 survivors     a process of clients that come back and count what they missed
-processes     how the processes of a benchmark are held
+processes     how the processes of a benchmark are held; talk: what they say to each other
 contenders    the processes of the contests: the servers (broadcasters, broadcaster.mjs) and their clients (crowd)
 floor         what the kernel alone takes for a delivery
 cpu           processor time of process trees, from the scheduler's own account

@@ -1,11 +1,11 @@
 """Words and rules of a cloud kitchen: the standard library only; everyone may import it, it imports nobody.
 
 move        what a move is: name, sources, target, event
-order line delivery payment rider offer     the states and the moves of each machine
+order line delivery payment session     the states and the moves of each machine; offers and shifts are with delivery
 roles       who may do what, and where
 topics      the rooms of the live hub and how their names are read
 views       which entity is in which kind of topic, with which fields
-events      every fact that can be told
+events      every fact that can be told; security: those worth an administrator's eye
 errors      every refusal that can be answered
 money geo   minor units and metres
 """

@@ -1,1 +1,14 @@
-"""Live: the socket server (engine and its parts), and what it tells whom (topics, fan-out, recovery)."""
+"""Live: the way from the outbox to every screen, and the socket server at its end.
+
+the order      sequencer  ordering  publisher     one leader gives every change its place, and tells Redis
+               wire                               one Redis connection at raw-protocol cost
+the worker     log  changes  fanout               every change, once, to whoever follows its topic
+               subscriptions  present             what one missed or the whole state, then everything that follows
+               server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
+               positions                          where riders are; never in the log
+the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own
+               entrance  handshake  session       Engine.IO v4: the way in, and one session
+               transport  frames  polling  turns  bytes in and out, in order
+               heartbeat  deadlines  garbage      thousands of sockets on one timer
+               joints                             where we lean on the insides of others
+"""
