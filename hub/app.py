@@ -39,6 +39,7 @@ from hub.gateway.hashing import Hasher
 from hub.gateway.house import House
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
+from hub.gateway.tokens import KeyRing, Verified
 from hub.gateway.watch import Watch
 from hub.jobs import (
     archive_orders,
@@ -193,13 +194,17 @@ def _live_and_die(
     app.register_listener(stop, "after_server_stop")
 
 
-def house_of(settings: Settings, *, database: Database, redis: Redis, nudge: Nudge, **parts: Any) -> House:
+def house_of(
+    settings: Settings, *, database: Database, redis: Redis, nudge: Nudge, keys: KeyRing, **parts: Any
+) -> House:
     """What every handler of a worker may use; `parts` are those that the live hub has too."""
     data_keys, is_embedded = data_keys_of(settings), settings.profile == "embedded"
     return House(
         database=database,
         redis=redis,
         nudge=nudge,
+        keys=keys,
+        verified=Verified(keys),
         data_keys=data_keys,
         limiter=Limiter(urls_of(settings).redis, scale=EMBEDDED_SCALE if is_embedded else 1),
         hasher=Hasher(data_keys),

@@ -31,7 +31,6 @@ from hub.domain.errors import (
 from hub.domain.roles import Permission, Principal, Reach, may_anywhere, reach
 from hub.gateway.house import House
 from hub.gateway.rate_limit import RateClass, asks_for, class_of
-from hub.gateway.tokens import verify_access
 
 KEY = re.compile(r"[\x21-\x7e]{1,100}\Z")
 MATCH = re.compile(r'(?:W/)?"([0-9]{1,18})"\Z')
@@ -174,7 +173,7 @@ async def authenticate(house: House, request: Request, *, is_public: bool) -> Pr
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("the Authorization header must be: Bearer <access token>", code="auth.invalid")
-    claims = verify_access(house.keys, token.strip())
+    claims = house.verified.access(token.strip())
     return await house.authority.principal(claims.person_id, claims.session_id, claims.expires_at)
 
 

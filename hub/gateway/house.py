@@ -14,7 +14,7 @@ from hub.gateway.authority import Authority
 from hub.gateway.hashing import Hasher
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
-from hub.gateway.tokens import KeyRing
+from hub.gateway.tokens import KeyRing, Verified
 from hub.gateway.watch import Watch
 
 
@@ -26,6 +26,7 @@ class House:
     redis: Redis
     authority: Authority
     keys: KeyRing
+    verified: Verified
     data_keys: DataKeys
     nudge: Nudge
     limiter: Limiter

@@ -11,6 +11,7 @@ import pytest
 from hub.domain.errors import Unauthenticated
 from hub.gateway.tokens import (
     KeyRing,
+    Verified,
     issue_access,
     issue_demo_link,
     make_key_ring,
@@ -96,6 +97,25 @@ def test_no_forged_token_is_accepted(capsys: pytest.CaptureFixture[str]) -> None
         sys.stdout.write(f"\nforged tokens: {len(corpus)}, accepted: {len(accepted)}\n")
     assert len({token for _, token in corpus}) >= 500
     assert accepted == []
+
+
+def test_a_token_seen_before_is_taken_until_its_time_runs_out() -> None:
+    ring = make_key_ring(NEW)
+    verified, token = Verified(ring), access(ring)
+    first = verified.access(token)
+    assert verified.access(token) is first
+    assert verified.access(token, now=first.expires_at + 6) is not first
+    with pytest.raises(Unauthenticated):
+        verified.access(access(ring, now=time.time() - 700))
+
+
+def test_no_forgery_of_a_token_seen_before_is_accepted() -> None:
+    ring = make_key_ring(NEW)
+    verified, forger = Verified(ring), Forger(ring, NEW, person_id=PERSON, session_id=SESSION)
+    verified.access(forger.good)
+    for trick, token in forger.corpus():
+        with pytest.raises(Unauthenticated):
+            pytest.fail(f"accepted: {trick}: {verified.access(token)}")
 
 
 def is_accepted(ring: KeyRing, token: str) -> bool:
