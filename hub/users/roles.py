@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from db import roles
@@ -72,6 +73,7 @@ async def list_grants(call: Call) -> dict[str, Any]:
     return {"grants": page, "next": following}
 
 
+@cache
 def role_table() -> dict[str, list[str]]:
-    """Which role has which permissions, as the house enforces it."""
+    """Which role has which permissions, as the house enforces it; not to be changed."""
     return {role.value: [p.value for p in Permission if p in PERMISSIONS[role]] for role in Role}
