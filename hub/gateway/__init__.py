@@ -14,5 +14,6 @@ reasons       bodies that say why; points, phones, paging: further shapes that n
 answers       rows cut to what the caller may see
 errors        refusals as problem documents
 watch         security events on their way to the record
+wire          one Redis connection at raw-protocol cost
 house, nudge  what every handler may use; the hint to the sequencer after a commit
 """

@@ -19,9 +19,9 @@ import hiredis
 
 from db import pipeline
 from db.connection import DATABASE_AWAY, Database
+from hub.gateway.wire import Wire, open_wire
 from hub.observability import logs, metrics
 from hub.realtime.changes import STREAM, Change, from_log, unpack
-from hub.realtime.wire import Wire, open_wire
 
 LOG = logs.get(__name__)
 QUIET_MILLISECONDS = 1_000

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import hiredis
 
 from hub.gateway.nudge import NUDGE
+from hub.gateway.wire import Wire, open_wire
 from hub.observability import logs
 from hub.realtime.changes import STREAM, Change, pack
-from hub.realtime.wire import Wire, open_wire
 
 LOG = logs.get(__name__)
 RETRY_SECONDS = 0.05

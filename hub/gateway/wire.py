@@ -1,6 +1,7 @@
 """One Redis connection at raw-protocol cost: pipelined commands, answers in order, no pool.
 
-Used where every change passes: the sequencer's appends and the workers' blocking reads. Everything else uses redis-py.
+Used where every request or change passes: rate limits, the sequencer's appends, the workers' blocking reads. Everything
+else uses redis-py.
 A lost connection fails every waiting command with `ConnectionError`; whoever owns the wire opens another.
 """
 
