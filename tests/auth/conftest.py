@@ -32,9 +32,9 @@ SECRET = "a secret of the tests, long enough for a key"
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A pool over the test's database."""
-    database = Database(database_url, size=10, application="tests")
+async def database(module_database_url: str) -> AsyncIterator[Database]:
+    """A pool over the database that the tests of a module share."""
+    database = Database(module_database_url, size=10, application="tests")
     await database.start()
     yield database
     await database.stop()

@@ -177,7 +177,7 @@ async def test_a_code_is_good_for_its_time_and_purpose_only(
 ) -> None:
     asked = await ask(keeper, limiter, phone)
     async with keeper.database.connection() as conn:
-        await conn.execute(f"update otp set {damage}")
+        await conn.execute(f"update otp set {damage} where id = $1", asked.otp_id)
     with pytest.raises(Unauthenticated) as caught:
         await enter(keeper, asked.otp_id, post.code())
     assert caught.value.code == "otp.gone"

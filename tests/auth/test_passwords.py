@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from db.connection import Database
 from db.encryption import make_data_keys
 from hub.auth import passwords
 from hub.auth.sessions import Caller, Doorkeeper
@@ -20,6 +21,15 @@ from tests.auth.conftest import DATA_SECRET
 CALLER = Caller(ip="203.0.113.7")
 GOOD = "correct horse 42 battery"
 NewPerson = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database of each test's own: every one of them knows Asha by the same name."""
+    database = Database(database_url, size=10, application="tests")
+    await database.start()
+    yield database
+    await database.stop()
 
 
 @pytest.fixture

@@ -34,6 +34,10 @@ async def fetch(database: Database, statement: str, *arguments: object) -> list[
         return [dict(row) for row in await conn.fetch(statement, *arguments)]
 
 
+async def tokens_of(keeper: Doorkeeper, signed_in: SignIn) -> list[dict[str, object]]:
+    return await fetch(keeper.database, "select hash from refresh_token where session_id = $1", signed_in.session_id)
+
+
 async def test_signing_in_gives_a_token_of_that_session(keeper: Doorkeeper, new_person: NewPerson) -> None:
     person_id = await new_person()
     signed_in = await sign_in(keeper, person_id)
@@ -72,7 +76,7 @@ async def test_a_hundred_refreshes_at_once_agree_on_one_successor(keeper: Doorke
     first = await sign_in(keeper, await new_person())
     answers = await asyncio.gather(*(sessions.refresh(keeper, first.refresh_token, CALLER) for _ in range(100)))
     assert len({answer.refresh_token for answer in answers}) == 1
-    assert len(await fetch(keeper.database, "select hash from refresh_token")) == 2
+    assert len(await tokens_of(keeper, first)) == 2
 
 
 async def test_a_token_spent_long_ago_ends_its_session(keeper: Doorkeeper, new_person: NewPerson) -> None:
@@ -134,7 +138,7 @@ async def test_nothing_is_refreshed_after_the_end(keeper: Doorkeeper, new_person
     await execute(keeper.database, damage)
     with pytest.raises(Unauthenticated):
         await sessions.refresh(keeper, first.refresh_token, CALLER)
-    assert len(await fetch(keeper.database, "select hash from refresh_token")) == 1
+    assert len(await tokens_of(keeper, first)) == 1
 
 
 async def test_a_revocation_travels_as_a_change_of_the_persons_own_topic(
@@ -144,13 +148,15 @@ async def test_a_revocation_travels_as_a_change_of_the_persons_own_topic(
     signed_in = await sign_in(keeper, person_id)
     row = json.loads(await sessions.revoke(keeper, person_id, signed_in.session_id, reason="lost phone", caller=CALLER))
     assert row["revoked_at"] is not None
-    query = "select event, topics, version from outbox where entity = 'session' order by id"
-    assert await fetch(keeper.database, query) == [
+    query = "select event, topics, version from outbox where entity = 'session' and entity_id = $1 order by id"
+    assert await fetch(keeper.database, query, signed_in.session_id) == [
         {"event": "session.created", "topics": [f"user:{person_id}"], "version": 1},
         {"event": "session.revoked", "topics": [f"user:{person_id}"], "version": 2},
     ]
     heard = await fetch(
-        keeper.database, "select actor, reason, request_id from audit_event where event = 'session.revoked'"
+        keeper.database,
+        "select actor, reason, request_id from audit_event where event = 'session.revoked' and entity_id = $1",
+        signed_in.session_id,
     )
     assert heard == [{"actor": person_id, "reason": "lost phone", "request_id": "r-1"}]
 
