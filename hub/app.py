@@ -59,8 +59,10 @@ from hub.observability.health import Health, Workers, revive
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
 from hub.provisions import EMBEDDED_SCALE, data_keys_of, key_ring_of, secret_of, sender_of, socket_limits_of, urls_of
+from hub.realtime.endings import end_all
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
+from hub.realtime.joints import heed_every_signal
 from hub.realtime.sequencer import Sequencer
 from hub.realtime.server import LiveHub, LiveSettings
 from hub.riders.api import ENDPOINTS as RIDERS
@@ -78,6 +80,7 @@ STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.2
+SETTLED_SECONDS = 0.05
 
 
 def serve_hub(settings: Settings, told: Told) -> None:
@@ -92,6 +95,7 @@ def serve_hub(settings: Settings, told: Told) -> None:
     else:
         app.register_listener(_revive_workers, "main_process_ready")
         app.prepare(settings.hub_host, settings.hub_port, workers=settings.hub_workers, **options)
+        heed_every_signal(app)
         # Forked workers inherit the application as it stands.
         Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
 
@@ -171,12 +175,11 @@ def _live_and_die(
         tune_garbage_collector()
 
     async def ready(app: Sanic[Any, Any]) -> None:
-        told()
+        # NOTE: Sanic loses a signal that comes while its own start still runs, so nobody is told before that is over.
+        asyncio.get_running_loop().call_later(SETTLED_SECONDS, told)
 
     async def stop(app: Sanic[Any, Any]) -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(tasks)
         await holder["live"].stop()
         await app.ctx.house.limiter.stop()
         app.ctx.house.hasher.stop()

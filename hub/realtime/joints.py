@@ -4,7 +4,8 @@ All reliance is here and in the method names that `LiveServer`, `LiveEngine` and
 `tests/realtime/test_joints.py` fails at the first release that moves any of them.
 
     Sanic            a handler marked `is_websocket` may leave without an answer; its protocol has `connections`,
-                     `recv_buffer` and `transport`, and does nothing more once `transport` is None; `Http.response_func`
+                     `recv_buffer` and `transport`, and does nothing more once `transport` is None; `response_func` of
+                     `Http`; `_all_workers_ack`, `_shutting_down` and `shutdown_signal` of its manager of workers
     python-socketio  `_engineio_server_class`, `_handle_eio_*`, `_trigger_event`, `_get_event_handler`, `_send_packet`,
                      `not_handled`, `handlers`, `namespace_handlers`, `namespaces`; the methods of `AsyncManager`
     python-engineio  `sockets`, `generate_id`; every method that python-socketio calls is overridden
@@ -13,6 +14,8 @@ All reliance is here and in the method names that `LiveServer`, `LiveEngine` and
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -63,3 +66,21 @@ def take_over(request: Request) -> TakenOver:
         del request.stream.response_func
     transport.resume_reading()
     return TakenOver(transport=transport, connections=protocol.connections, early_input=early_input)
+
+
+def heed_every_signal(app: Sanic[Any, Any]) -> None:
+    """Lets the main process of several workers end whenever it is told to.
+
+    Sanic's manager shuts down inside the signal's handler. There it asks the process that keeps the workers' states,
+    over a connection on which it may itself be waiting for an answer: then it takes the one for the other, and hangs.
+    On a thread of its own it has a connection of its own. And it would wait for ever for workers that it has stopped.
+    """
+
+    async def heed(app: Sanic[Any, Any]) -> None:
+        manager: Any = app.manager
+        are_up = manager._all_workers_ack  # noqa: SLF001 - the joint
+        manager._all_workers_ack = lambda: manager._shutting_down or are_up()  # noqa: SLF001
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *told: threading.Thread(target=manager.shutdown_signal, args=told).start())
+
+    app.register_listener(heed, "main_process_ready")

@@ -7,7 +7,6 @@ subscribe ─► subscriptions                a change of authority ─► socke
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.tokens import KeyRing, verify_access
 from hub.observability import logs
 from hub.realtime.changes import Change
+from hub.realtime.endings import end_all
 from hub.realtime.engine import LiveServer
 from hub.realtime.fanout import AUTHORITY, Fanout
 from hub.realtime.frames import event_frame
@@ -97,11 +97,7 @@ class LiveHub:
 
     async def stop(self) -> None:
         """End everything that runs beside the handlers."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end_all(self._tasks)
 
     def drained(self, sid: str) -> None:
         """A slow client has caught up."""

@@ -11,6 +11,7 @@ import socketio
 from sanic.http.http1 import Http
 from sanic.server import HttpProtocol
 from sanic.server.protocols.base_protocol import SanicProtocol
+from sanic.worker.manager import WorkerManager
 
 from hub.realtime import joints
 from hub.realtime.engine import LiveServer
@@ -67,3 +68,10 @@ def test_sanic_does_nothing_to_a_transport_it_no_longer_has():
     assert "if self.transport is None or" in inspect.getsource(SanicProtocol.close)
     assert "close_if_idle" in vars(HttpProtocol)
     assert "abort" in vars(SanicProtocol)
+
+
+def test_sanics_manager_still_starts_and_stops_in_the_same_way():
+    assert "signal_func(SIGTERM, self.shutdown_signal)" in inspect.getsource(WorkerManager.__init__)
+    waiting = inspect.getsource(WorkerManager.wait_for_ack)
+    assert "while not self._all_workers_ack():" in waiting
+    assert "self._shutting_down = True" in inspect.getsource(WorkerManager.shutdown)
