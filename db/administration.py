@@ -175,6 +175,20 @@ ERASE = Statement(
         select row_to_json(moved)::text from moved"""
     )
 )
+# In the same transaction, after `ERASE`: what the audit told about the person, all but the rows that now say "erased".
+EMPTY_AUDIT = Statement(
+    text(
+        """with theirs as (
+            select id::text from session where person_id = cast(:person_id as uuid)
+            union all select id::text from orders where customer_id = cast(:person_id as uuid)
+            union all select id::text from delivery where customer_id = cast(:person_id as uuid)
+            union all select cast(:person_id as text)
+        )
+        update audit_event a set row = null, row_hash = sha256(convert_to(a.row, 'UTF8'))
+        from theirs where a.entity_id = theirs.id and a.row is not null
+            and a.version < (select max(b.version) from audit_event b where b.entity_id = a.entity_id)"""
+    )
+)
 HAS_OPEN_ORDER = Statement(
     text("select exists(select from orders where customer_id = cast(:person_id as uuid) and ended_at is null)")
 )

@@ -21,7 +21,8 @@ from db.statement import Connection, Statement
 START = bytes(32)
 PAGE = 5000
 ROW_HASH = """sha256(convert_to(json_build_array(a.id, extract(epoch from a.at)::text, a.entity, a.entity_id, a.version,
-    a.event, a.actor, a.reason, a.request_id, a.row)::text, 'UTF8'))"""
+    a.event, a.actor, a.reason, a.request_id,
+    encode(coalesce(a.row_hash, sha256(convert_to(a.row, 'UTF8'))), 'hex'))::text, 'UTF8'))"""
 
 # audit_anchor_pk backwards
 HEAD = Statement(text("select number, hash, snapshot from audit_anchor order by number desc limit 1"))

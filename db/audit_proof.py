@@ -46,6 +46,12 @@ BACKDATED = Statement(
         where a.at < before.at - interval '{LONGEST_TRANSACTION}' order by a.id limit {MOST_SHOWN}"""
     )
 )
+EMPTIED = Statement(
+    text(
+        f"""select a.id from audit_event a left join audit_erasure e on e.audit_id = a.id
+        where (a.row_hash is not null) <> (e.audit_id is not null) order by a.id limit {MOST_SHOWN}"""
+    )
+)
 WAITING = Statement(
     text("select count(*) from audit_event a where not exists (select from audit_link l where l.audit_id = a.id)")
 )
@@ -90,6 +96,7 @@ async def broken_places(connection: Connection, *, key: bytes | None, known: Anc
         if len(walk.broken) >= MOST_SHOWN:
             return walk.broken[:MOST_SHOWN]
     broken = [*walk.broken, *_broken_anchors(anchors, walk, key), *_forgotten(known, walk)]
+    broken += [f"row {row['id']} was emptied without a record" for row in await EMPTIED.rows(connection)]
     if anchors:
         newest = anchors[max(anchors)]["snapshot"]
         smuggled = await SMUGGLED.rows(connection, snapshot=newest)

@@ -139,9 +139,11 @@ async def merge(call: Call, *, into_id: str, reason: str) -> dict[str, Any]:
 async def erase(call: Call, *, reason: str) -> dict[str, Any]:
     """Take a person out of everything but the money. Raises `Conflict` while an order of theirs is under way."""
     check_everywhere(call)
-    async with call.house.database.connection() as conn:
+    async with call.house.database.transaction() as conn:
         text = await administration.ERASE.value(conn, **call.ids, context=said(call, reason))
         is_busy = await administration.HAS_OPEN_ORDER.value(conn, **call.ids) if text is None else False
+        if text is not None:
+            await administration.EMPTY_AUDIT.run(conn, **call.ids)
     if is_busy:
         raise Conflict("an order of this person is under way: erase them after its end", code="user.has_open_order")
     if text is None:

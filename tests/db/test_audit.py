@@ -108,6 +108,35 @@ async def test_a_chain_cut_short_is_found_by_an_anchor_written_down(connection: 
     assert await broken_places(connection, key=KEY, known=known) != []
 
 
+EMPTY = "update audit_event set row = null, row_hash = sha256(convert_to(row, 'UTF8')) where id = 5"
+
+
+async def test_an_emptied_row_keeps_its_place_in_the_chain(connection: asyncpg.Connection) -> None:
+    await connection.execute(WRITE, 1, 10)
+    await chain_all(connection)
+    await connection.execute(EMPTY)
+    assert await connection.fetchval("select row from audit_event where id = 5") is None
+    assert await broken_places(connection, key=KEY) == []
+
+
+async def test_a_row_emptied_past_the_record_is_found(connection: asyncpg.Connection) -> None:
+    await connection.execute(WRITE, 1, 10)
+    await chain_all(connection)
+    await tamper(connection, EMPTY)
+    assert await broken_places(connection, key=KEY) != []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["row = null", "row = null, row_hash = sha256('x')", "row = 'x'", "actor = 'x'", EMPTY[23:-13] + ", actor = 'x'"],
+)
+async def test_a_row_is_emptied_and_nothing_else(connection: asyncpg.Connection, change: str) -> None:
+    await connection.execute(WRITE, 1, 1)
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await connection.execute(f"update audit_event set {change}")
+    assert caught.value.sqlstate == "HP004"
+
+
 async def test_a_row_that_commits_late_is_chained_late(connection: asyncpg.Connection, database_url: str) -> None:
     other = await asyncpg.connect(database_url)
     slow = other.transaction()
@@ -132,6 +161,7 @@ async def test_more_rows_than_a_page_are_chained_whole(connection: asyncpg.Conne
 @pytest.mark.parametrize("table", ["audit_event", "audit_link", "audit_anchor", "data_access"])
 @pytest.mark.parametrize("statement", ["delete from {}", "update {} set at = at", "truncate {} cascade"])
 async def test_the_database_refuses_to_forget(connection: asyncpg.Connection, table: str, statement: str) -> None:
+    await connection.execute(WRITE, 1, 1)
     if table == "audit_link":
         statement = statement.replace("at = at", "number = number")
     with pytest.raises(asyncpg.PostgresError) as caught:
