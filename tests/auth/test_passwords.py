@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
@@ -147,8 +148,8 @@ async def test_a_password_outlives_the_rotation_of_its_key() -> None:
     assert not await Hasher(make_data_keys("the next data secret, long enough too"), cost=4).check(GOOD, stored)
 
 
-async def test_a_storm_of_log_ins_leaves_the_loop_free_and_is_bounded() -> None:
-    hasher = Hasher(make_data_keys(DATA_SECRET), cost=10)
+async def test_a_storm_of_log_ins_leaves_the_loop_free_and_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    hasher = Hasher(make_data_keys(DATA_SECRET))
     beats: list[float] = []
 
     loop = asyncio.get_running_loop()
@@ -164,4 +165,7 @@ async def test_a_storm_of_log_ins_leaves_the_loop_free_and_is_bounded() -> None:
     hasher.stop()
     assert sum(isinstance(outcome, Unavailable) for outcome in outcomes) >= 50 - 34
     gaps = sorted(later - earlier for earlier, later in pairwise(beats))
+    late_milliseconds = (gaps[int(len(gaps) * 0.99)] - 0.005) * 1000
+    with capsys.disabled():
+        sys.stdout.write(f"\n50 log-ins at once: a beat is {late_milliseconds:.1f} ms late at p99\n")
     assert len(gaps) > 20
