@@ -35,6 +35,9 @@ LOG_READS = Counter(
 )
 SUBSCRIPTIONS = Counter("hotpass_subscriptions_total", "Subscribe requests answered", ("kind", "outcome"))
 SOCKETS = Gauge("hotpass_sockets", "Live sockets of this worker", multiprocess_mode="livesum")
+FOLLOWERS = Gauge(
+    "hotpass_topic_followers", "Clients of this worker by kind of topic", ("kind",), multiprocess_mode="livesum"
+)
 SLOW_CLIENTS = Counter("hotpass_slow_clients_total", "Times a client's queue was dropped for resync")
 REVOCATIONS = Counter("hotpass_revocations_total", "Topics taken away from live sockets", ("reason",))
 POSITIONS = Counter("hotpass_positions_total", "Rider positions", ("outcome",))

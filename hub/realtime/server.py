@@ -34,6 +34,7 @@ from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.log import LogReader
 from hub.realtime.positions import PositionFeed, PositionIntake
+from hub.realtime.presence import Presence
 from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets
 from hub.realtime.subscriptions import Subscriptions, refusal
 
@@ -81,6 +82,7 @@ class LiveHub:
         )
         self.intake = PositionIntake(database=database, redis=redis, clock=self.clock)
         self.feed = PositionFeed(database=database, redis=redis, fanout=self.fanout)
+        self.presence = Presence(redis=redis, fanout=self.fanout)
         self._register()
 
     async def start(self) -> None:
@@ -92,12 +94,14 @@ class LiveHub:
             tell_heads(clock=self.clock, fanout=self.fanout, sockets=self.sockets),
             expire_sockets(self.sockets),
             self.feed.run(),
+            self.presence.run(),
         )
         self._tasks = [asyncio.ensure_future(task) for task in running]
 
     async def stop(self) -> None:
         """End everything that runs beside the handlers."""
         await end_all(self._tasks)
+        await self.presence.leave()
 
     def drained(self, sid: str) -> None:
         """A slow client has caught up."""
