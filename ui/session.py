@@ -142,10 +142,10 @@ class Desk:
         self._exchange = Exchange(self._door.refresh)
         self._cookie = cookie
 
-    async def enter(self, link: str) -> Response:
+    async def enter(self, link: str, request: Request) -> Response:
         """Exchange a demo link and go to the role's home."""
         try:
-            answer = await self._door.post("/v1/auth/demo", {"link": link})
+            answer = await self._door.post("/v1/auth/demo", {"link": link}, caller=_address(request))
         except (ApiError, Unreachable):
             return RedirectResponse("/login?told=link", status_code=303)
         return self._signed_in(RedirectResponse(_home(answer), status_code=303), answer)
@@ -185,7 +185,7 @@ class Desk:
         if path is None or REQUEST_HEADER not in request.headers:
             return JSONResponse({"code": "not_found"}, status_code=404)
         try:
-            answer = await self._door.post(path, await request.json())
+            answer = await self._door.post(path, await request.json(), caller=_address(request))
         except ApiError as error:
             told = {"code": error.code, "detail": error.detail, **error.fields}
             return JSONResponse(told, status_code=error.status)
@@ -209,6 +209,11 @@ class Desk:
         return response
 
 
+def _address(request: Request) -> str | None:
+    """Where the browser is, so that the hub counts its tries and not those of every page."""
+    return request.client.host if request.client else None
+
+
 def _home(answer: dict[str, Any]) -> str:
     """The page to open after signing in; only pages of our own, whatever the answer says."""
     home = str(answer.get("home") or "/home")
@@ -222,12 +227,20 @@ class _Door:
     hub_url: str
     _session: ClientSession | None = None
 
-    async def post(self, path: str, body: dict[str, Any], *, access_token: str | None = None) -> dict[str, Any]:
-        """POST as nobody, or as the person of an access token."""
+    async def post(
+        self, path: str, body: dict[str, Any], *, access_token: str | None = None, caller: str | None = None
+    ) -> dict[str, Any]:
+        """POST as nobody, or as the person of an access token; `caller` is the browser's address."""
         if self._session is None:
             self._session = open_session()
         token = None if access_token is None else (lambda: access_token)
-        api = Api(hub_url=self.hub_url, session=self._session, token=token, patience_seconds=PATIENCE_SECONDS)
+        api = Api(
+            hub_url=self.hub_url,
+            session=self._session,
+            token=token,
+            patience_seconds=PATIENCE_SECONDS,
+            forwarded_for=caller,
+        )
         return await api.post(path, body)
 
     async def refresh(self, refresh_token: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ async def demo(call: Call) -> Any:
     summary="Exchange a refresh token",
     body=RefreshToken,
     is_public=True,
-    rate_class=RateClass.SIGN_IN,
+    rate_class=RateClass.REFRESH,
 )
 async def refresh(call: Call) -> Any:
     """`{access_token, expires_at, refresh_token}`; the same token again within 30 s gives the same answer."""

@@ -42,12 +42,16 @@ def open_session(*, connections: int = 100) -> aiohttp.ClientSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The API as one person sees it. `token()` gives a valid access token; None is for the public routes."""
+    """The API as one person sees it. `token()` gives a valid access token; None is for the public routes.
+
+    `forwarded_for` is whose address a server in between asks for; the hub believes it from its trusted proxies only.
+    """
 
     hub_url: str
     session: aiohttp.ClientSession
     token: Callable[[], str] | None = None
     patience_seconds: float = PATIENCE_SECONDS
+    forwarded_for: str | None = None
 
     # the person
     async def me(self) -> Json:
@@ -211,6 +215,8 @@ class Api:
         sent = dict(headers)
         if self.token is not None:
             sent["Authorization"] = f"Bearer {self.token()}"
+        if self.forwarded_for is not None:
+            sent["X-Forwarded-For"] = self.forwarded_for
         url = self.hub_url.rstrip("/") + path
         async with self.session.request(method, url, params=query, data=body, headers=sent) as response:
             content = await response.read()

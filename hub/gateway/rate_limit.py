@@ -71,6 +71,7 @@ class RateClass(StrEnum):
     PLACE = "place"
     POSITION = "position"
     SIGN_IN = "sign-in"
+    REFRESH = "refresh"
     OTP = "otp"
 
 
@@ -97,6 +98,7 @@ BY_PRINCIPAL: dict[RateClass, Rule] = {
     RateClass.PLACE: _rule("place", 60, 60),
     RateClass.POSITION: _rule("position", 120, 60),
     RateClass.SIGN_IN: _rule("sign-in", 30, 60, strict=True),
+    RateClass.REFRESH: _rule("refresh", 120, 60),
     RateClass.OTP: _rule("otp", 10, 600, strict=True),
 }
 BY_ADDRESS: dict[RateClass, Rule] = {
@@ -105,6 +107,8 @@ BY_ADDRESS: dict[RateClass, Rule] = {
     RateClass.PLACE: _rule("place-address", 120, 60),
     RateClass.POSITION: _rule("position-address", 240, 60),
     RateClass.SIGN_IN: _rule("sign-in-address", 60, 60, strict=True),
+    # Nothing can be guessed here, and the UI refreshes for all its pages from one address.
+    RateClass.REFRESH: _rule("refresh-address", 6000, 60),
     RateClass.OTP: _rule("otp-address", 30, 600, strict=True),
 }
 
