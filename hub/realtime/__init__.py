@@ -4,10 +4,11 @@ the order      sequencer  ordering  publisher     one leader gives every change 
 the worker     log  changes  fanout               every change, once, to whoever follows its topic
                subscriptions  present             what one missed or the whole state, then everything that follows
                server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
-               positions                          where riders are; never in the log
+               positions  presence                where riders are, how many follow a topic; never in the log
 the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own
                entrance  handshake  session       Engine.IO v4: the way in, and one session
                transport  frames  polling  turns  bytes in and out, in order
                heartbeat  deadlines  garbage      thousands of sockets on one timer
+               endings                            tasks that run for ever end when they are told to
                joints                             where we lean on the insides of others
 """
