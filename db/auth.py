@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, LargeBinary, and_, delete, exists, func, insert, literal_column, select, update
+from sqlalchemy import CTE, LargeBinary, and_, delete, exists, func, insert, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql import ColumnElement
@@ -170,6 +170,19 @@ SESSIONS_OF = Statement(
     .where(sessions.c.person_id == given("person_id", ID), LIVE)
     .order_by(sessions.c.id.desc())
 )
-# session_expires, refresh_token_expires: what can never be used again
+# refresh_token_expires: what can never be used again
 FORGET_TOKENS = Statement(delete(tokens).where(tokens.c.expires_at < real_now()))
-FORGET_SESSIONS = Statement(delete(sessions).where(sessions.c.expires_at < real_now() - interval(KEEP_ENDED)))
+# session_expires; the session of a key stays with the key
+FORGET_SESSIONS = Statement(
+    text(
+        f"""with acting as (select set_config('hotpass.context', cast(:context as text), true) as setting),
+        old as (
+            select s.id from session s, acting where s.expires_at < clock_timestamp() - interval '{KEEP_ENDED}'
+                and not exists (select from api_key k where k.session_id = s.id) and setting is not null
+            limit 500 for update of s skip locked
+        )
+        delete from session using old where session.id = old.id"""
+    )
+)
+# whole table: a demo has few; no link lives longer than a day
+FORGET_LINKS = Statement(delete(spent_links).where(spent_links.c.used_at < real_now() - interval("2 days")))

@@ -49,6 +49,7 @@ from hub.jobs import (
     expire_orders,
     fire_lines,
     forget,
+    forget_sign_ins,
     reseal,
 )
 from hub.jobs.runner import run_jobs as run_all_jobs
@@ -254,7 +255,7 @@ def run_jobs(settings: Settings, told: Told) -> None:
     urls = urls_of(settings)
     jobs = (
         fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
-        forget.job(settings.change_log_days), audit_chain.job(anchor_key(secret_of(settings))),
+        forget.job(settings.change_log_days), forget_sign_ins.JOB, audit_chain.job(anchor_key(secret_of(settings))),
         reseal.job(data_keys_of(settings)),
     )  # fmt: skip
 

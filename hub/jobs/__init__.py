@@ -9,4 +9,5 @@ audit_chain     the audit, chained after commit
 reseal          private columns come under the present data key
 archive_orders  ended orders leave their boards
 forget          old answers and old days of the change log
+forget_sign_ins  sign-ins, tokens and codes that are over
 """
