@@ -15,6 +15,7 @@ from sanic import json as json_response
 from hub.realtime import frames
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
+from hub.realtime.joints import heed_every_signal
 
 PORT, OPTIONS = int(sys.argv[1]), json.loads(sys.argv[2])
 WORKERS = OPTIONS.pop("workers", 1)
@@ -149,4 +150,6 @@ async def started(app: Sanic) -> None:
 
 if __name__ == "__main__":
     arguments = {"single_process": True} if WORKERS == 1 else {"workers": WORKERS}
+    if WORKERS > 1:
+        heed_every_signal(app)
     app.run("127.0.0.1", PORT, access_log=False, motd=False, **arguments)
