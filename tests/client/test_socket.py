@@ -16,7 +16,7 @@ from aiohttp import web
 from hub.client.errors import AskRefused, ConnectRefused, SocketLost
 from hub.client.socket import Socket, open_socket
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0  # a busy machine; nothing waits this long when all is well
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Ear:
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[Server]:
-    sio = socketio.AsyncServer(async_mode="aiohttp", ping_interval=0.2, ping_timeout=0.2, transports=["websocket"])
+    sio = socketio.AsyncServer(async_mode="aiohttp", ping_interval=0.1, ping_timeout=1.5, transports=["websocket"])
     app = web.Application()
     sio.attach(app)
     runner = web.AppRunner(app)
@@ -141,9 +141,9 @@ async def test_open_questions_end_when_the_socket_is_cut(server: Server) -> None
 async def test_pings_are_answered_so_the_connection_outlives_them(server: Server) -> None:
     ear = Ear()
     socket = await ear.open(server.url, {})
-    # three ping intervals: without pongs the server closes after 0.4 s
+    # many ping intervals: without pongs the server closes after 1.6 s
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(ear.lost.wait(), 0.7)
+        await asyncio.wait_for(ear.lost.wait(), 2.5)
     assert (await socket.ask("echo", {}))["ok"]
     socket.close()
 

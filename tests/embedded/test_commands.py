@@ -18,7 +18,7 @@ from hub.embedded.engines import Engines
 def hotpass(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HOTPASS_")}
     command = [sys.executable, "-P", "-m", "hub.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=120, check=False)
 
 
 def test_the_help_names_every_command() -> None:

@@ -116,7 +116,7 @@ async def test_kill_9_of_the_owner_leaves_no_process_and_the_data_usable(made_di
     owner.wait()
     pair = start_engines(made_directory)  # at once, while the old ones still die
     try:
-        _, alive = psutil.wait_procs([process for process in left if process.is_running()], timeout=10)
+        _, alive = psutil.wait_procs([process for process in left if process.is_running()], timeout=30)
         assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
         assert await fetch(pair.database_url, "select 1") == 1
     finally:

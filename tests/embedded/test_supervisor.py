@@ -99,7 +99,7 @@ async def supervised(*processes: Process):
 
 
 async def until_told(told: asyncio.Queue[tuple[str, str]], name: str, start: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             who, what = await told.get()
             if who == name and what.startswith(start):
@@ -153,5 +153,5 @@ def test_kill_9_of_the_supervisor_leaves_nobody(tmp_path: Path) -> None:
     assert len(children) == 3
     supervisor.send_signal(signal.SIGKILL)
     supervisor.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []

@@ -44,7 +44,7 @@ class Writer:
         """Write for ever; connect again whenever the database comes back."""
         while True:
             try:
-                conn = await asyncpg.connect(self.database_url, timeout=5, command_timeout=10)
+                conn = await asyncpg.connect(self.database_url, timeout=15, command_timeout=30)
             except (*DATABASE_AWAY, asyncpg.PostgresError):
                 await asyncio.sleep(AWAY_SECONDS)
                 continue

@@ -59,7 +59,7 @@ def ask(port: int) -> Callable[..., object]:
         if host is not None:
             head.insert(1, f"Host: {host}")
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
         await writer.wait_closed()
         top, _, body = answer.partition(b"\r\n\r\n")

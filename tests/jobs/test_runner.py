@@ -10,7 +10,7 @@ from db.connection import Database
 from hub.jobs.runner import Job, run_jobs
 from tests.jobs.conftest import Desk
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def running(desk: Desk, *jobs: Job, after: Callable[[], None] = lambda: None) -> asyncio.Task[None]:

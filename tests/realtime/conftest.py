@@ -7,21 +7,23 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 import pytest
 
+from hub.embedded.ports import claim
+
 ROOT = Path(__file__).parents[2]
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 30.0  # a busy machine; nothing waits this long when all is well
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,14 @@ class Hub:
     def stop(self) -> int:
         self.process.terminate()
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=WAIT_SECONDS)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            if self.process.stdout is not None:
-                self.process.stdout.close()
 
 
 def start_hub(**options: Any) -> Hub:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = claim(0, name="a hub")
     script = str(ROOT / "tests/realtime/socket_hub.py")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, script, str(port), json.dumps(options)]
@@ -70,7 +68,16 @@ def start_hub(**options: Any) -> Hub:
     for _ in range(options.get("workers", 1)):
         while b"Worker ready" not in (line := process.stdout.readline()):
             assert line, "the hub did not start"
+    # A full pipe would stop the hub in the middle of a log line.
+    threading.Thread(target=drain, args=(process.stdout,), daemon=True).start()
     return Hub(port, process)
+
+
+def drain(pipe: BinaryIO) -> None:
+    """Read what nobody wants until its writer has gone."""
+    with pipe:
+        while pipe.read(4096):
+            pass
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 import socketio
 
+from tests.realtime.conftest import WAIT_SECONDS
+
 
 @pytest.fixture(scope="module")
 def hub(hubs):
@@ -76,7 +78,7 @@ async def test_a_failing_connect_handler_refuses_and_forgets(hub, raw):
 )
 async def test_every_event_has_an_answer(client, event, arguments, code):
     caller = await client()
-    answer = await caller.call(event, arguments, timeout=5)
+    answer = await caller.call(event, arguments, timeout=WAIT_SECONDS)
     assert (answer["ok"], answer["error"]["code"]) == (False, code)
     assert await caller.call("work", 1) == 1
 
@@ -87,11 +89,11 @@ async def test_rooms_are_told_and_left(hub, client):
     second.on("told", told.put)
     assert await second.call("room", ("enter", "kitchen:1")) == sorted([second.get_sid(), "kitchen:1"])
     await first.call("room", ("tell", "kitchen:1"))
-    assert await asyncio.wait_for(told.get(), 5) == {"room": "kitchen:1"}
+    assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == {"room": "kitchen:1"}
     await second.call("room", ("leave", "kitchen:1"))
     await first.call("room", ("tell", "kitchen:1"))
     await first.call("room", ("tell", second.get_sid()))
-    assert await asyncio.wait_for(told.get(), 5) == {"room": second.get_sid()}
+    assert await asyncio.wait_for(told.get(), WAIT_SECONDS) == {"room": second.get_sid()}
     await second.call("room", ("enter", "kitchen:2"))
     await second.disconnect()
     await hub.until(lambda state: state["rooms"] == 0)

@@ -19,8 +19,8 @@ def hub(hubs):
     return hubs(
         allow_polling=True,
         ping_interval_seconds=0.3,
-        ping_timeout_seconds=0.2,
-        connect_timeout_seconds=1.0,
+        ping_timeout_seconds=1.5,
+        connect_timeout_seconds=4.0,
         namespaces=("/", "/custom"),
     )
 
@@ -46,7 +46,7 @@ async def test_polling_opens_a_session(http):
     facts = json.loads(text[1:])
     assert (status, text[0], set(facts)) == (200, "0", KEYS)
     assert facts["upgrades"] == ["websocket"]
-    assert (facts["pingInterval"], facts["pingTimeout"], facts["maxPayload"]) == (300, 200, 64 * 1024)
+    assert (facts["pingInterval"], facts["pingTimeout"], facts["maxPayload"]) == (300, 1500, 64 * 1024)
 
 
 @pytest.mark.parametrize("query", ["transport=polling", "EIO=abc&transport=polling", "EIO=4", "EIO=4&transport=abc"])
@@ -63,7 +63,7 @@ async def test_a_websocket_opens_a_session(hub, raw):
     text = await (await raw(hub)).receive()
     facts = json.loads(text[1:])
     assert (text[0], set(facts), facts["upgrades"]) == ("0", KEYS, [])
-    assert (facts["pingInterval"], facts["pingTimeout"]) == (300, 200)
+    assert (facts["pingInterval"], facts["pingTimeout"]) == (300, 1500)
 
 
 @pytest.mark.parametrize(

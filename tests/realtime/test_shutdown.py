@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.realtime.conftest import WAIT_SECONDS
+
 
 async def test_a_stopped_hub_says_goodbye(hubs, joined):
     hub = hubs()
@@ -11,14 +13,14 @@ async def test_a_stopped_hub_says_goodbye(hubs, joined):
         assert await each.closed() == (1012, "server is going away")
         each.writer.write(each.frame(8, b"\x03\xf4"))
         assert await each.gone() == b""
-    assert hub.process.wait(timeout=10) == 0
+    assert hub.process.wait(timeout=WAIT_SECONDS) == 0
 
 
 async def test_a_client_that_stays_does_not_hold_the_hub(hubs, joined):
     hub = hubs()
     silent = await joined(hub)
     hub.process.terminate()
-    assert hub.process.wait(timeout=10) == 0
+    assert hub.process.wait(timeout=WAIT_SECONDS) == 0
     assert (await silent.closed())[0] == 1012
 
 

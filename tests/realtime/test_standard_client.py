@@ -32,9 +32,9 @@ def results(hubs):
             "socket.io-client@4",
         ]
         MODULES.mkdir(parents=True, exist_ok=True)
-        subprocess.run(install, check=True, timeout=120)
+        subprocess.run(install, check=True, timeout=300)
     hub = hubs(allow_polling=True, namespaces=("/", "/custom"), ping_interval_seconds=0.2)
-    run = subprocess.run([NODE, SCRIPT, hub.url, MODULES], check=True, timeout=60, capture_output=True)
+    run = subprocess.run([NODE, SCRIPT, hub.url, MODULES], check=True, timeout=120, capture_output=True)
     return json.loads(run.stdout)
 
 

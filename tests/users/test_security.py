@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from db.connection import Database
+from tests.town import PATIENCE_SECONDS
 from tests.users.test_me import ask
 
 NewPerson = Callable[..., Awaitable[str]]
@@ -23,7 +24,7 @@ async def admin(new_person: NewPerson) -> str:
 
 async def events(api: aiohttp.ClientSession, admin: str, kind: str, *, at_least: int) -> list[dict[str, Any]]:
     """The events of a kind, once there are so many: they are written beside the requests."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             _, body = await ask(api, "GET", "/v1/security", admin, params={"kind": kind})
             if len(body["events"]) >= at_least:
@@ -56,7 +57,7 @@ async def test_helping_oneself_is_an_alarm_in_the_live_topic(
     assert (await ask(api, "POST", "/v1/roles", admin, json=body))[0] == 403
     [event] = await events(api, admin, "role.escalation", at_least=1)
     assert event["severity"] == "alarm"
-    async with hub_database.connection() as conn, asyncio.timeout(10):
+    async with hub_database.connection() as conn, asyncio.timeout(PATIENCE_SECONDS):
         while not await conn.fetchval("select count(*) from topic_log where topic = 'administration'"):
             pass
 
