@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -58,8 +58,7 @@ class Route:
     answer: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request on its way: what a handler needs, decoded and allowed."""
 
     house: House
@@ -72,7 +71,7 @@ class Call:
     request_hash: bytes
     request_id: str
     expected_version: int | None
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def who(self) -> Principal:
@@ -148,19 +147,26 @@ async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
     await take_a_turn(house, route, request, principal)
     if principal is not None and route.permission is not None and not may_anywhere(principal, route.permission):
         raise Forbidden(f"your roles do not include {route.permission}")
+    body = decode_body(route.body, request.body) if route.body is not None else None
+    key = idempotency_key(request, is_required=route.is_keyed and not route.is_public)
     return Call(
         house=house,
         request=request,
         route=route,
         ids={name: str(value) for name, value in ids.items()},
         principal=principal,
-        body=decode_body(route.body, request.body) if route.body is not None else None,
-        key=idempotency_key(request, is_required=route.is_keyed and not route.is_public),
-        request_hash=sha256(b"\0".join((route.method.encode(), request.path.encode(), request.body))).digest(),
-        request_id=str(request.ctx.request_id),
+        body=body,
+        key=key,
+        request_hash=b"" if key is None else hash_of(route, request),
+        request_id=request.ctx.request_id,
         expected_version=expected_version(request),
-        query={name: values[0] for name, values in request.args.items() if values},
+        query={name: values[0] for name, values in request.args.items() if values} if request.query_string else {},
     )
+
+
+def hash_of(route: Route, request: Request) -> bytes:
+    """What tells a repeated request from another one under the same key."""
+    return sha256(b"\0".join((route.method.encode(), request.path.encode(), request.body))).digest()
 
 
 async def authenticate(house: House, request: Request, *, is_public: bool) -> Principal | None:

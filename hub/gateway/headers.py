@@ -102,7 +102,9 @@ def check_knock(gate: Gate, request: Request) -> None:
 def address_of(gate: Gate, request: Request) -> str:
     """The caller's address: the peer, or, behind configured proxies, the nearest address that is none of them."""
     address = str(request.conn_info.client_ip or "") if request.conn_info else ""
-    told = request.headers.get("x-forwarded-for", "") if gate.proxies else ""
+    if not gate.proxies:
+        return address
+    told = request.headers.get("x-forwarded-for", "")
     for nearer in (address, *reversed([part.strip() for part in told.split(",")])):
         if not _is_address(nearer):
             break

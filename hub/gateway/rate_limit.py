@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import cast
 
 import hiredis
+import msgspec
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
@@ -113,8 +114,7 @@ BY_ADDRESS: dict[RateClass, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the request may go on, and how its tightest bucket stands. Times in whole seconds, rounded up."""
 
     is_allowed: bool
@@ -188,8 +188,7 @@ class Limiter:
             number for rule, _ in asks for number in (rule.limit * self._scale, rule.period_seconds * 1_000_000)
         ]
         try:
-            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
-                allowed, tightest, remaining, reset, wait = await self._run(len(keys), *keys, *arguments)
+            allowed, tightest, remaining, reset, wait = await self._run(len(keys), *keys, *arguments)
         except (hiredis.ReplyError, OSError, TimeoutError):
             if time.monotonic() > self._away_until:
                 log.warning("rate limits are counted per worker: redis is away")
@@ -211,7 +210,8 @@ class Limiter:
         if wire is None or not wire.is_alive:
             async with self._opening:
                 if self._wire is None or not self._wire.is_alive:
-                    self._wire = await open_wire(self._url)
+                    async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+                        self._wire = await open_wire(self._url, patience_seconds=REDIS_TIMEOUT_SECONDS)
                 wire = self._wire
         try:
             return cast("Sequence[int]", await wire.command("EVALSHA", TAKE_NAME, *words))

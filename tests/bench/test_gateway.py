@@ -1,7 +1,11 @@
-"""What the gateway costs a request: CPU of an authenticated route less that of a bare one, both ends in one process."""
+"""What the gateway costs a request: CPU of an authenticated route less that of a bare one, both ends in one process.
+
+Bare and whole take turns, and the median of their differences is told: a neighbour on the machine moves both.
+"""
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +19,7 @@ from tests.auth.conftest import api, bearer, hub_database, hub_url, new_person
 __all__ = ["api", "database", "hub_database", "hub_url", "new_person"]
 
 NewPerson = Callable[..., Awaitable[str]]
-ROUNDS = 600
+TURNS, ROUNDS = 15, 100
 
 
 @pytest.fixture
@@ -39,7 +43,11 @@ async def test_what_the_gateway_costs_a_request(
 ) -> None:
     who = bearer(await new_person(role="cook", scope="*"))
     await cpu_milliseconds(api, "/v1/roles/table", who)
-    bare = await cpu_milliseconds(api, "/livez", {})
-    whole = await cpu_milliseconds(api, "/v1/roles/table", who)
+    turns = [
+        (await cpu_milliseconds(api, "/livez", {}), await cpu_milliseconds(api, "/v1/roles/table", who))
+        for _ in range(TURNS)
+    ]
+    cost = statistics.median(whole - bare for bare, whole in turns)
+    bare, whole = (statistics.median(each) for each in zip(*turns, strict=True))
     with capsys.disabled():
-        sys.stdout.write(f"\ngateway: {whole - bare:.2f} ms CPU a request ({whole:.2f} whole, {bare:.2f} bare)\n")
+        sys.stdout.write(f"\ngateway: {cost:.2f} ms CPU a request ({whole:.2f} whole, {bare:.2f} bare)\n")

@@ -104,6 +104,25 @@ async def test_without_redis_each_worker_counts_and_log_ins_more_strictly() -> N
     assert int(refused.headers()["Retry-After"]) >= 1
 
 
+async def test_a_redis_that_does_not_answer_is_given_up_and_counted_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "REDIS_TIMEOUT_SECONDS", 0.05)
+    gone = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        limiter = Limiter(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        rule = BY_ADDRESS[RateClass.SIGN_IN]
+        assert (
+            allowed(list(await asyncio.gather(*(limiter.take([(rule, "a")]) for _ in range(100))))) == rule.limit // 4
+        )
+        await asyncio.wait_for(gone.wait(), 10)
+        await limiter.stop()
+
+
 def test_a_kitchens_bump_is_never_limited() -> None:
     assert asks_for(RateClass.FREE, address="203.0.113.1", principal_id="asha") == []
 
