@@ -12,7 +12,7 @@ the ground      connection   the pool and its transactions, over `databases` and
 the nouns       kitchens  orders  placing  order_moves  lines  deliveries  delivery_moves  offer_moves  riders
                 people  users  roles  administration  blocks  auth  otp  passwords
                 api_keys  devices  security
-the pipeline    pipeline     outbox, change log, the sequencer's place
+the pipeline    pipeline     outbox (the audit), change log, the sequencer's place
                 snapshots    the present rows of a topic
 the rest        upkeep       archiving, forgetting, the days of the log
                 audit        the chain over the audit; audit_proof recomputes it, audit_reading pages it

@@ -59,9 +59,9 @@ INVARIANTS = (
         name="versions",
         fact="the versions of every row rise along the offsets of every topic",
         broken=_broken(
-            """select topic || ' at offset ' || topic_offset from (select t.topic, t.topic_offset, c.version,
-                   lag(c.version) over (partition by t.topic, c.entity, c.entity_id order by t.topic_offset) as before
-                   from topic_log t join change_log c using (pos, day)) as l
+            """select topic || ' at offset ' || topic_offset from (select t.topic, t.topic_offset, a.version,
+                   lag(a.version) over (partition by t.topic, a.entity, a.entity_id order by t.topic_offset) as before
+                   from topic_log t join audit_event a on a.id = t.audit_id) as l
                where version <= before"""
         ),
     ),
@@ -69,16 +69,18 @@ INVARIANTS = (
         name="topics",
         fact="the log of changes and the log of topics tell the same",
         broken=_broken(
-            """(select topic || ' at place ' || pos from (
-                    select c.pos, u.topic, u.topic_offset, u.op
-                        from change_log c, unnest(c.topics, c.offsets, c.ops) as u (topic, topic_offset, op)
-                    except select pos, topic, topic_offset, op from topic_log) as missing)
+            """with from_changes as (
+                   select c.audit_id, u.topic, u.topic_offset, case u.op when 'put' then 'put' else 'out' end as op
+                   from change c, unnest(c.topics, c.offsets, c.ops) as u (topic, topic_offset, op)),
+                   from_topics as (
+                   select t.audit_id, t.topic, t.topic_offset,
+                       case when t.op = 'put' and a.row is not null then 'put' else 'out' end
+                   from topic_log t left join audit_event a on a.id = t.audit_id)
+               (select topic || ' at offset ' || topic_offset from (
+                    select * from from_changes except select * from from_topics) as missing)
                union all
-               (select topic || ' at place ' || pos from (
-                    select pos, topic, topic_offset, op from topic_log
-                    except select c.pos, u.topic, u.topic_offset, u.op
-                        from change_log c, unnest(c.topics, c.offsets, c.ops) as u (topic, topic_offset, op)
-               ) as extra)"""
+               (select topic || ' at offset ' || topic_offset from (
+                    select * from from_topics except select * from from_changes) as extra)"""
         ),
     ),
     Invariant(
@@ -86,15 +88,16 @@ INVARIANTS = (
         fact="every committed change has exactly one place, or still waits for it",
         # What is older than the log's first minute may have lost its place to retention.
         broken=_broken(
-            """with placed as (select entity, entity_id, version, count(*) as places from change_log group by 1, 2, 3),
+            """with placed as (select audit_id, count(*) as places from change_log group by 1),
                    kept as (select min(at) + case when exists (select from topic_head) then interval '1 minute'
-                       else interval '0' end as since from change_log)
+                       else interval '0' end as since from change),
+                   present as (select snapshot::pg_snapshot as seen
+                       from sequencer_place order by number desc limit 1)
                select entity || ' ' || entity_id || ' version ' || version || ': places ' || coalesce(places, 0)
-               from audit_event a left join placed using (entity, entity_id, version)
+               from audit_event a left join placed on placed.audit_id = a.id
                where coalesce(places, 0) <> 1
                    and (places > 1 or a.at >= coalesce((select since from kept), '-infinity'))
-                   and not (places is null and exists (select from outbox o
-                       where (o.entity, o.entity_id, o.version) = (a.entity, a.entity_id, a.version)))"""
+                   and not (places is null and not pg_visible_in_snapshot(a.xid, (select seen from present)))"""
         ),
     ),
     Invariant(

@@ -1,7 +1,8 @@
 """From outbox to change log: every statement of the sequencer, of the workers' log reader, and of snapshots.
 
-The sequencer reads the rows that its stored snapshot could not see, decides their order in memory, and appends: nothing
-it writes is ever updated, so an open transaction elsewhere cannot make it slower. Its place is the newest row of
+The outbox is the audit: one row of `audit_event` for every change, written by trigger in the writer's transaction. The
+sequencer reads the rows that its stored snapshot could not see, decides their order in memory, and appends: nothing it
+writes is ever updated, so an open transaction elsewhere cannot make it slower. Its place is the newest row of
 `sequencer_place`; a second writer meets that table's key or a newer term, and appends nothing.
 """
 
@@ -11,53 +12,56 @@ from sqlalchemy import text
 
 from db.statement import Statement
 
-# not visible in a snapshot  <=>  xid >= its xmax, or xid among its running ones: two exact accesses of outbox_xid
+# not visible in a snapshot  <=>  xid >= its xmax, or xid among its running ones: two accesses of audit_event_xid
 _UNSEEN = """
-    select {columns} from outbox where xid >= pg_snapshot_xmax(cast(:snapshot as text)::pg_snapshot)
+    select {columns} from audit_event where xid >= pg_snapshot_xmax(cast(:snapshot as text)::pg_snapshot)
     union all
-    select {columns} from outbox where xid = any(array(select pg_snapshot_xip(cast(:snapshot as text)::pg_snapshot)))
+    select {columns} from audit_event
+    where xid = any(array(select pg_snapshot_xip(cast(:snapshot as text)::pg_snapshot)))
 """
-_OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, at"
+_OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, row_hash, at"
 
-# What `snapshot` could not see and `target` (or this statement) can, by id. One row even when there is nothing: `now`.
+# What `snapshot` could not see and `target` (or this statement) can, by id.
+_NEW = f"""
+    select * from ({_UNSEEN.format(columns=_OUTBOX)}) as unseen
+    where (cast(:target as text) is null or pg_visible_in_snapshot(xid, cast(:target as text)::pg_snapshot))
+        and id > cast(:after_id as bigint)
+    order by id limit cast(:most as integer)
+"""
+_NEW_COLUMNS = """pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone, u.event,
+    u.row, u.row_hash is not null as is_erased, u.at"""
+# One row even when there is nothing: `now`.
 READ = Statement(
-    text(
-        f"""select pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone,
-            u.event, u.row, u.at
-        from (values (1)) as one left join lateral (
-            select * from ({_UNSEEN.format(columns=_OUTBOX)}) as unseen
-            where (cast(:target as text) is null or pg_visible_in_snapshot(xid, cast(:target as text)::pg_snapshot))
-                and id > cast(:after_id as bigint)
-            order by id limit cast(:most as integer)) as u on true
-        order by u.id"""
-    )
+    text(f"select {_NEW_COLUMNS} from (values (1)) as one left join lateral ({_NEW}) as u on true order by u.id")
 )
 
-# One statement, one transaction: changes, topics and the new place, or nothing. No row back: a newer term leads.
+# One statement, one transaction: changes, topics and the new place, or nothing: then `number` is null, and a newer term
+# leads. It also reads what lies behind the new place: under load the next batch costs no statement of its own.
 APPEND = Statement(
     text(
-        """
+        f"""
         with mine as (select where not exists (select from sequencer_term where term > cast(:term as bigint))),
         today as (select (clock_timestamp() at time zone 'utc')::date as day),
         changes as (
-            insert into change_log (pos, day, entity, entity_id, version, event, row, at, topics, offsets, ops)
-            select c.pos, today.day, c.entity, c.entity_id, c.version, c.event, c.row, c.at,
-                string_to_array(c.topics, ' '), string_to_array(c.offsets, ' ')::bigint[], string_to_array(c.ops, ' ')
-            from mine, today, unnest(cast(:positions as bigint[]), cast(:entities as text[]),
-                cast(:entity_ids as text[]), cast(:versions as bigint[]), cast(:events as text[]),
-                cast(:rows as text[]), cast(:times as timestamptz[]), cast(:topics as text[]), cast(:offsets as text[]),
-                cast(:ops as text[])) as c(pos, entity, entity_id, version, event, row, at, topics, offsets, ops)
+            insert into change_log (pos, day, audit_id, offsets)
+            select c.pos, today.day, c.audit_id, string_to_array(c.offsets, ' ')::bigint[]
+            from mine, today, unnest(cast(:positions as bigint[]), cast(:audit_ids as bigint[]),
+                cast(:offsets as text[])) as c(pos, audit_id, offsets)
         ),
         by_topic as (
-            insert into topic_log (topic, topic_offset, pos, op, day)
-            select t.topic, t.topic_offset, t.pos, t.op, today.day
+            insert into topic_log (topic, topic_offset, audit_id, op, day)
+            select t.topic, t.topic_offset, t.audit_id, t.op, today.day
             from mine, today, unnest(cast(:log_topics as text[]), cast(:log_offsets as bigint[]),
-                cast(:log_positions as bigint[]), cast(:log_ops as text[])) as t(topic, topic_offset, pos, op)
+                cast(:log_audit_ids as bigint[]), cast(:log_ops as text[])) as t(topic, topic_offset, audit_id, op)
+        ),
+        placed as (
+            insert into sequencer_place (number, term, pos, snapshot, target, after_id)
+            select cast(:number as bigint), cast(:term as bigint), cast(:pos as bigint), cast(:snapshot as text),
+                cast(:target as text), cast(:after_id as bigint) from mine
+            returning number
         )
-        insert into sequencer_place (number, term, pos, snapshot, target, after_id)
-        select cast(:number as bigint), cast(:term as bigint), cast(:pos as bigint), cast(:snapshot as text),
-            cast(:target as text), cast(:after_id as bigint) from mine
-        returning number
+        select placed.number, {_NEW_COLUMNS}
+        from (values (1)) as one left join placed on true left join lateral ({_NEW}) as u on true order by u.id
         """
     )
 )
@@ -114,13 +118,6 @@ DEPOSE = Statement(
             and b.at < clock_timestamp() - interval '1 second'"""
     )
 )
-# Everything that the stored snapshot saw is in the log.
-CLEAN_OUTBOX = Statement(
-    text(
-        """delete from outbox where xid < (
-            select pg_snapshot_xmin(snapshot::pg_snapshot) from sequencer_place order by number desc limit 1)"""
-    )
-)
 CLEAN_PLACES = Statement(
     text(
         """delete from sequencer_place where at < clock_timestamp() - interval '60 seconds'
@@ -140,9 +137,9 @@ LAG = Statement(
 # Six digits always, as the stream has it: a change reads the same from both.
 _AT = """to_char({} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 _LOG = f"pos, entity, entity_id, version, event, row, {_AT.format('at')} as at, topics, offsets, ops"
-# change_log_pk of each day
+# change_log_pk of each day, audit_event_pk
 LOG_AFTER = Statement(
-    text(f"select {_LOG} from change_log where pos > cast(:pos as bigint) order by pos limit cast(:most as integer)")
+    text(f"select {_LOG} from change where pos > cast(:pos as bigint) order by pos limit cast(:most as integer)")
 )
 LOG_FIRST = Statement(text("select pos from change_log order by pos limit 1"))
 # The place of a whole snapshot: read first inside its REPEATABLE READ transaction.
@@ -163,11 +160,12 @@ TOPIC_SPAN = Statement(
                 order by topic_offset limit 1) as first"""
     )
 )
-# topic_log_pk, then change_log_pk
+# topic_log_pk, then audit_event_pk. A row that was erased since is told as `out`, as the view `change` does.
 REPLAY = Statement(
     text(
-        f"""select t.topic_offset, t.op, l.entity, l.entity_id, l.version, l.event, l.row, {_AT.format("l.at")} as at
-        from topic_log t join change_log l on l.pos = t.pos and l.day = t.day
+        f"""select t.topic_offset, case when t.op = 'put' and a.row is null then 'out' else t.op end as op,
+            a.entity, a.entity_id, a.version, a.event, a.row, {_AT.format("a.at")} as at
+        from topic_log t join audit_event a on a.id = t.audit_id
         where t.topic = cast(:topic as text) and t.topic_offset > cast(:after as bigint)
             and t.topic_offset <= cast(:until as bigint)
         order by t.topic_offset limit cast(:most as integer)"""

@@ -20,15 +20,26 @@ class Batch:
     """What one append writes. The lists of one group have equal length, in the order of the columns."""
 
     changes: list[Change] = field(default_factory=list)
+    audit_ids: list[int] = field(default_factory=list)
     log_topics: list[str] = field(default_factory=list)
     log_offsets: list[int] = field(default_factory=list)
-    log_positions: list[int] = field(default_factory=list)
+    log_audit_ids: list[int] = field(default_factory=list)
     log_ops: list[str] = field(default_factory=list)
 
 
 def topics_of(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     """Every topic that must know of these outbox rows."""
     return {topic for row in rows for topic in (*row["topics"], *row["gone"])}
+
+
+def ops_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What an outbox row says to the topics it is in, and to those it left: as the view `change` has it.
+
+    An erased row has no text any more; a newer version of it follows.
+    """
+    if row["row"] is not None:
+        return "put", "out"
+    return "out", "out" if row["is_erased"] else "delete"
 
 
 def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int]) -> Batch:
@@ -39,15 +50,16 @@ def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int
     batch = Batch()
     for row in rows:
         pos += 1
-        gone = "out" if row["row"] is not None else "delete"
+        here, gone = ops_of(row)
         places = []
-        for topic, op in (*((topic, "put") for topic in row["topics"]), *((topic, gone) for topic in row["gone"])):
+        for topic, op in (*((topic, here) for topic in row["topics"]), *((topic, gone) for topic in row["gone"])):
             heads[topic] = offset = heads[topic] + 1
             places.append((topic, offset, op))
             batch.log_topics.append(topic)
             batch.log_offsets.append(offset)
-            batch.log_positions.append(pos)
+            batch.log_audit_ids.append(row["id"])
             batch.log_ops.append(op)
+        batch.audit_ids.append(row["id"])
         at = row["at"].isoformat(timespec="microseconds")
         batch.changes.append(
             Change(pos, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], at, places)
@@ -55,22 +67,14 @@ def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int
     return batch
 
 
-def columns(batch: Batch, times: Sequence[Any]) -> dict[str, list[Any]]:
-    """The parameters of `db.pipeline.APPEND` that carry the batch; `times` are the rows' own timestamps."""
-    changes = batch.changes
+def columns(batch: Batch) -> dict[str, list[Any]]:
+    """The parameters of `db.pipeline.APPEND` that carry the batch."""
     return {
-        "positions": [change.pos for change in changes],
-        "entities": [change.entity for change in changes],
-        "entity_ids": [change.entity_id for change in changes],
-        "versions": [change.version for change in changes],
-        "events": [change.event for change in changes],
-        "rows": [change.row_text for change in changes],
-        "times": list(times),
-        "topics": [" ".join(topic for topic, _, _ in change.places) for change in changes],
-        "offsets": [" ".join(str(offset) for _, offset, _ in change.places) for change in changes],
-        "ops": [" ".join(op for _, _, op in change.places) for change in changes],
+        "positions": [change.pos for change in batch.changes],
+        "audit_ids": batch.audit_ids,
+        "offsets": [" ".join(str(offset) for _, offset, _ in change.places) for change in batch.changes],
         "log_topics": batch.log_topics,
         "log_offsets": batch.log_offsets,
-        "log_positions": batch.log_positions,
+        "log_audit_ids": batch.log_audit_ids,
         "log_ops": batch.log_ops,
     }

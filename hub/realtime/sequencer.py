@@ -1,6 +1,8 @@
 """The sequencer: one leader turns what the outbox newly shows into an order, appends it to the log, and publishes it.
 
     nudge or 20 ms ─► READ what the stored snapshot could not see ─► arrange() in memory ─► APPEND ─► XADD
+                                                                     ▲                      │
+                                                                     └── read by the same ──┘
 
 Invariant: the place (`sequencer_place`) moves in the same statement that appends. Whoever dies, and whenever, the next
 leader starts from the newest place: nothing is skipped, nothing is given two places. The lock only keeps standbys
@@ -11,17 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from db import pipeline
 from db.connection import DATABASE_AWAY, connect
-from db.statement import Connection
+from db.statement import Connection, Record
 from hub.observability import logs, metrics
 from hub.realtime.ordering import MOST_HEADS, arrange, columns, topics_of
 from hub.realtime.publisher import Publisher
+
+Rows: TypeAlias = Sequence[Record]
 
 LOG = logs.get(__name__)
 LOCK = 7_701
@@ -30,7 +35,7 @@ POLL_SECONDS = 0.02
 BEAT_SECONDS = 0.3
 STANDBY_SECONDS = 0.1
 TERM_CHECK_POLLS = 50
-# The outbox is small and its statistics are always wrong: always the index.
+# What is new is always the far end of a growing table, which its statistics do not show: always the index.
 PLAN = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"}
 
 
@@ -125,11 +130,13 @@ class Sequencer:
     async def _lead(self, main: Connection, beating: asyncio.Task[None]) -> None:
         polls = 0
         while True:
+            rows = await self._read(main)
+            while self._is_work(rows):
+                if beating.done():
+                    beating.result()  # a leader without a heartbeat would be deposed: stand by again
+                rows = await self._advance(main, rows)
             if beating.done():
-                beating.result()  # a leader without a heartbeat would be deposed: stand by again
-            self._wake.clear()
-            if await self._work_off(main):
-                continue
+                beating.result()
             polls += 1
             if polls % TERM_CHECK_POLLS == 0:
                 await self._check_term(main)
@@ -144,66 +151,70 @@ class Sequencer:
         if newest["term"] != self._term:
             raise Fenced
 
-    async def _work_off(self, main: Connection) -> bool:
-        """One batch. True when there may be more at once."""
+    async def _read(self, main: Connection) -> Rows:
+        """What lies behind the place: one row at least, which tells the database's `now`."""
+        self._wake.clear()
         place = self._place
-        rows = await pipeline.READ.rows(
+        return await pipeline.READ.rows(
             main, snapshot=place.snapshot, target=place.target, after_id=place.after_id, most=MOST_ROWS
         )
+
+    def _is_work(self, rows: Rows) -> bool:
+        return rows[0]["id"] is not None or self._place.target is not None
+
+    async def _advance(self, main: Connection, rows: Rows) -> Rows:
+        """Give `rows` their places, append and publish them. What lies behind them."""
         now = rows[0]["now"]
         if rows[0]["id"] is None:
-            if place.target is None:
-                return False
             rows = []  # the window is worked off exactly: only now its target becomes the stored snapshot
         await self._learn_heads(main, rows)
-        batch = arrange(rows, pos=place.pos, heads=self._heads)
-        reached = place.pos + len(rows)
-        if len(rows) < MOST_ROWS:
-            after = Place(number=place.number + 1, pos=reached, snapshot=place.target or now, target=None, after_id=0)
-        else:
-            after = Place(
-                number=place.number + 1,
-                pos=reached,
-                snapshot=place.snapshot,
-                target=place.target or now,
-                after_id=rows[-1]["id"],
-            )
-        if not await self._append(main, after, columns(batch, [row["at"] for row in rows])):
-            return True
-        self._place = after
-        if batch.changes:
-            self._publisher.publish(self._epoch, batch.changes)
-            metrics.CHANGES_SEQUENCED.inc(len(batch.changes))
-            metrics.BATCH_CHANGES.observe(len(batch.changes))
-        return len(rows) == MOST_ROWS
-
-    async def _append(self, main: Connection, after: Place, values: dict[str, list[Any]]) -> bool:
-        """True when this leader's append is the one that counts; False when the place must be, and was, read anew."""
+        batch = arrange(rows, pos=self._place.pos, heads=self._heads)
+        place = self._place_after(rows, now)
         try:
-            number = await pipeline.APPEND.value(
-                main,
-                term=self._term,
-                number=after.number,
-                pos=after.pos,
-                snapshot=after.snapshot,
-                target=after.target,
-                after_id=after.after_id,
-                **values,
-            )
+            behind = await self._append(main, place, columns(batch))
         except asyncpg.UniqueViolationError:
             # An older leader's last append came between: its place is as good as ours, if nobody newer leads.
             await self._check_term(main)
             await self._load_place(main)
-            return False
+            return await self._read(main)
         except asyncpg.CheckViolationError:
             await pipeline.ENSURE_DAYS.run(main)  # no partition for today yet
             await self._load_place(main)
-            return False
-        if number is None:
-            raise Fenced
-        return True
+            return await self._read(main)
+        self._place = place
+        if batch.changes:
+            self._publisher.publish(self._epoch, batch.changes)
+            metrics.CHANGES_SEQUENCED.inc(len(batch.changes))
+            metrics.BATCH_CHANGES.observe(len(batch.changes))
+        return behind
 
-    async def _learn_heads(self, main: Connection, rows: Any) -> None:
+    def _place_after(self, rows: Rows, now: str) -> Place:
+        place = self._place
+        number, pos = place.number + 1, place.pos + len(rows)
+        if len(rows) < MOST_ROWS:
+            return Place(number=number, pos=pos, snapshot=place.target or now, target=None, after_id=0)
+        target = place.target or now
+        return Place(number=number, pos=pos, snapshot=place.snapshot, target=target, after_id=rows[-1]["id"])
+
+    async def _append(self, main: Connection, place: Place, values: dict[str, list[Any]]) -> Rows:
+        """Write the log up to `place`, and read what lies behind it. Raises `Fenced` when a newer term leads."""
+        self._wake.clear()
+        behind = await pipeline.APPEND.rows(
+            main,
+            term=self._term,
+            number=place.number,
+            pos=place.pos,
+            snapshot=place.snapshot,
+            target=place.target,
+            after_id=place.after_id,
+            most=MOST_ROWS,
+            **values,
+        )
+        if behind[0]["number"] is None:
+            raise Fenced
+        return behind
+
+    async def _learn_heads(self, main: Connection, rows: Rows) -> None:
         if len(self._heads) > MOST_HEADS:
             self._heads.clear()
         unknown = topics_of(rows) - self._heads.keys()
@@ -212,9 +223,8 @@ class Sequencer:
                 self._heads[row["topic"]] = row["head"]
 
     async def _beat(self, side: Connection) -> None:
-        """Show that the leader lives, and throw away what the log has safely taken over."""
+        """Show that the leader lives, and throw away the places it has left."""
         while True:
             await pipeline.BEAT.run(side, term=self._term)
-            await pipeline.CLEAN_OUTBOX.run(side)
             await pipeline.CLEAN_PLACES.run(side)
             await asyncio.sleep(BEAT_SECONDS)

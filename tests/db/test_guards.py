@@ -13,7 +13,7 @@ import pytest
 from hub.domain.events import MACHINES, STATE_COLUMN
 from tests.town import Placed, Town, found, place
 
-OUTBOX = "select count(*) from outbox where entity_id = $1"
+OUTBOX = "select count(*) from audit_event where entity_id = $1"
 SYNCED = (
     "kitchen",
     "brand",
@@ -110,7 +110,7 @@ async def test_a_row_that_leaves_a_topic_says_which(shelf: Shelf) -> None:
     await shelf.conn.execute("update orders set status = 'cancelled' where id = $1", shelf.placed.order_id)
     await shelf.conn.execute("update orders set archived_at = product_now() where id = $1", shelf.placed.order_id)
     row = await shelf.conn.fetchrow(
-        "select topics, gone from outbox where entity_id = $1 order by id desc limit 1", shelf.placed.order_id
+        "select topics, gone from audit_event where entity_id = $1 order by id desc limit 1", shelf.placed.order_id
     )
     assert row["topics"] == [f"order:{shelf.placed.order_id}"]
     assert set(row["gone"]) == {
@@ -122,7 +122,7 @@ async def test_a_deleted_row_is_told_with_a_higher_version(shelf: Shelf) -> None
     item = shelf.town.item_ids[5]
     await shelf.conn.execute("delete from item where id = $1", item)
     row = await shelf.conn.fetchrow(
-        "select event, version, row, topics from outbox where entity_id = $1 order by id desc limit 1", item
+        "select event, version, row, topics from audit_event where entity_id = $1 order by id desc limit 1", item
     )
     assert tuple(row) == ("item.deleted", 2, None, [])
 
@@ -170,5 +170,5 @@ async def test_two_writers_of_one_order_never_give_a_version_twice(shelf: Shelf)
     await asyncio.gather(*map(write, connections))
     for conn in connections:
         await conn.close()
-    versions = await shelf.conn.fetch("select version from outbox where entity_id = $1", shelf.placed.order_id)
+    versions = await shelf.conn.fetch("select version from audit_event where entity_id = $1", shelf.placed.order_id)
     assert sorted(row["version"] for row in versions) == list(range(1, 102))

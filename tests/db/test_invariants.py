@@ -8,11 +8,18 @@ import pytest
 from db.invariants import INVARIANTS, verify
 
 CHANGE = """
-insert into change_log (pos, day, entity, entity_id, version, event, row, at, topics, offsets, ops)
-values ($1, current_date, 'kitchen', 'k', $2, 'kitchen.changed', '{}', clock_timestamp(),
-    '{t}', array[$3::bigint], '{put}')
+with audited as (
+    insert into audit_event (entity, entity_id, version, event, actor, row, topics)
+    values ('kitchen', 'k', $2, 'kitchen.changed', 'test', '{}', '{t}') returning id
+)
+insert into change_log (pos, day, audit_id, offsets) select $1, current_date, id, array[$3::bigint] from audited
+returning audit_id
 """
-TOPIC = "insert into topic_log (topic, topic_offset, pos, op, day) values ('t', $3, $1, 'put', current_date)"
+TOPIC = "insert into topic_log (topic, topic_offset, audit_id, op, day) values ('t', $1, $2, 'put', current_date)"
+# The sequencer says that it has worked off all that is committed.
+WORKED_OFF = """
+insert into sequencer_place (number, term, pos, snapshot, after_id) select 1, 0, 0, pg_current_snapshot()::text, 0
+"""
 AUDIT = """
 insert into audit_event (entity, entity_id, version, event, actor, row)
 values ('order', 'o', $1, 'order.placed', 'test', json_build_object('status', $2::text)::text)
@@ -28,9 +35,9 @@ async def plant(url: str, *changes: tuple[int, int, int], in_topic: bool = True)
     connection = await asyncpg.connect(url)
     try:
         for pos, version, offset in changes:
-            await connection.execute(CHANGE, pos, version, offset)
+            audit_id = await connection.fetchval(CHANGE, pos, version, offset)
             if in_topic:
-                await connection.execute(TOPIC.replace("$3", str(offset)).replace("$1", str(pos)))
+                await connection.execute(TOPIC, offset, audit_id)
     finally:
         await connection.close()
 
@@ -71,6 +78,17 @@ async def test_a_lost_change_and_an_illegal_move_are_found(database_url: str) ->
     try:
         await connection.execute(AUDIT, 1, "placed")
         await connection.execute(AUDIT, 2, "delivered")
+        await connection.execute(WORKED_OFF)
     finally:
         await connection.close()
     assert await broken(database_url) == {"changes", "moves"}
+
+
+async def test_a_change_that_still_waits_for_its_place_is_well(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(WORKED_OFF)
+        await connection.execute(AUDIT, 1, "placed")
+    finally:
+        await connection.close()
+    assert await broken(database_url) == set()

@@ -22,7 +22,7 @@ where table_schema = 'public' group by table_name
 """
 TOPICS_BY_ENTITY = """
 select distinct entity, split_part(topic, ':', 1) as kind
-from (select entity, unnest(topics || gone) as topic from outbox) as told
+from (select entity, unnest(topics || gone) as topic from audit_event) as told
 """
 
 
@@ -91,7 +91,7 @@ async def test_a_change_by_hand_takes_the_same_way(database_url: str, redis_url:
             await connection.execute("update orders set status = 'accepted' where id = $1", placed.order_id)
             await sequenced(connection)
         row = await connection.fetchrow(
-            "select event, version from change_log where entity_id = $1 order by pos desc limit 1", placed.order_id
+            "select event, version from change where entity_id = $1 order by pos desc limit 1", placed.order_id
         )
         actor = await connection.fetchval(
             "select actor from audit_event where entity_id = $1 order by id desc limit 1", placed.order_id

@@ -134,11 +134,24 @@ HOT: dict[str, tuple[Statement, dict[str, Any], set[str]]] = {
         {"orders_pk", "order_line_order", "payment_once"},
     ),
     "track": (orders.TRACKED_WHOLE, {"token_hash": b"x"}, {"tracking_pk", "orders_pk"}),
-    "who": (people.AUTHORITY, {"person_id": NOTHING}, {"person_pk", "role_grant_once"}),
+    "who": (
+        people.AUTHORITY,
+        {"person_id": NOTHING, "session_ids": [NOTHING]},
+        {"person_pk", "role_grant_once", "session_pk"},
+    ),
     "repeat": (idempotency.STORED, {"principal_id": NOTHING, "key": "k"}, {"idempotency_pk"}),
     "heads": (pipeline.HEADS, {"topics": ["kitchen:x"]}, {"topic_log"}),
-    "replay": (pipeline.REPLAY, {"topic": "kitchen:x", "after": 1, "until": 9, "most": 9}, {"topic_log", "change_log"}),
-    "log": (pipeline.LOG_AFTER, {"pos": 1, "most": 9}, {"change_log"}),
+    "replay": (
+        pipeline.REPLAY,
+        {"topic": "kitchen:x", "after": 1, "until": 9, "most": 9},
+        {"topic_log", "audit_event_pk"},
+    ),
+    "log": (pipeline.LOG_AFTER, {"pos": 1, "most": 9}, {"change_log", "audit_event_pk"}),
+    "read": (
+        pipeline.READ,
+        {"snapshot": "9:9:", "target": None, "after_id": 0, "most": 9},
+        {"audit_event_xid"},
+    ),
 }
 
 

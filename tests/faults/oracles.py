@@ -24,10 +24,10 @@ ROLLED_BACK = "this was rolled back"
 LOGGED = """
 select entity, entity_id, array_agg(version order by pos) as versions,
     (array_agg(row is null order by pos desc))[1] as is_deleted
-from change_log group by entity, entity_id
+from change group by entity, entity_id
 """
 IN_TOPIC = """
-select t.topic_offset, c.entity, c.entity_id, c.version, t.op from topic_log t join change_log c using (pos, day) where t.topic = $1
+select t.topic_offset, a.entity, a.entity_id, a.version, t.op from topic_log t join audit_event a on a.id = t.audit_id where t.topic = $1
 """  # noqa: E501
 
 Place = tuple[str, str, int]
@@ -57,9 +57,9 @@ async def wrong_in_log(conn: Connection, acknowledged: Iterable[Place] = ()) -> 
     for (entity, entity_id), told in logged.items():
         if not told["is_deleted"] or told["versions"] != list(range(1, len(told["versions"]) + 1)):
             wrong.append(f"{entity} {entity_id} is not there, its log tells {told['versions']}")
-    places = {tuple(row) for row in await conn.fetch("select entity, entity_id, version from change_log")}
+    places = {tuple(row) for row in await conn.fetch("select entity, entity_id, version from change")}
     wrong += [f"acknowledged, but not in the log: {place}" for place in acknowledged if place not in places]
-    undone = await conn.fetchval("select count(*) from change_log where row like $1", f"%{ROLLED_BACK}%")
+    undone = await conn.fetchval("select count(*) from change where row like $1", f"%{ROLLED_BACK}%")
     return wrong + ([f"{undone} changes that were rolled back"] if undone else [])
 
 

@@ -17,15 +17,22 @@ RENAME = "update item set name = 'new ' || name where id = $1"
 PLANTED_IN_LOG = {
     "a change is lost": "delete from change_log where pos = (select max(pos) - 1 from change_log)",
     "a change stands twice": """
-        insert into change_log select (select max(pos) + 1 from change_log), day, entity, entity_id, version, event,
-            row, at, topics, offsets, ops from change_log order by pos desc limit 1""",
+        insert into change_log (pos, day, audit_id, offsets)
+            select (select max(pos) + 1 from change_log), day, audit_id, offsets from change_log
+            order by pos desc limit 1""",
     "two changes are swapped": """
-        update change_log c set version = 5 - version where entity = 'item' and version in (2, 3)
-            and (select max(version) from change_log o where o.entity_id = c.entity_id) = 3""",
+        with two as (select entity_id, array_agg(audit_id order by version) as ids from change
+            where entity = 'item' and version in (2, 3) group by entity_id having max(version) = 3 limit 1)
+        update change_log c set audit_id = case c.audit_id when two.ids[1] then two.ids[2] else two.ids[1] end
+            from two where c.audit_id = any(two.ids)""",
     "an offset is left out": """
         update topic_log set topic_offset = topic_offset + 1
         where (topic, topic_offset) in (select topic, max(topic_offset) from topic_log group by topic)""",
-    "what was rolled back is told": "update change_log set row = '{\"name\": \"this was rolled back\"}' where pos = 5",
+    "what was rolled back is told": """
+        with told as (insert into audit_event (entity, entity_id, version, event, actor, row)
+            select entity, entity_id, version, event, actor, '{"name": "this was rolled back"}' from audit_event
+            where id = (select audit_id from change_log where pos = 5) returning id)
+        update change_log set audit_id = told.id from told where pos = 5""",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.realtime.ordering import arrange, columns, topics_of
 
+NUMBERS = count(1)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("kitchen:a", "kitchen:b", "order:c", "operations:d")
 
@@ -19,7 +20,7 @@ NAMES = ("kitchen:a", "kitchen:b", "order:c", "operations:d")
 def row(topics: list[str], gone: list[str] | None = None, *, is_deleted: bool = False) -> dict[str, Any]:
     return {
         "entity": "order", "entity_id": "o", "version": 1, "event": "order.changed", "at": AT, "topics": topics,
-        "gone": gone or [], "row": None if is_deleted else "{}",
+        "gone": gone or [], "row": None if is_deleted else "{}", "is_erased": False, "id": next(NUMBERS),
     }  # fmt: skip
 
 
@@ -45,6 +46,12 @@ def test_a_deleted_row_is_deleted_everywhere():
     assert batch.log_ops == ["delete", "delete"]
 
 
+def test_an_erased_row_is_out_everywhere():
+    erased = row(["order:c"], ["kitchen:a"]) | {"row": None, "is_erased": True}
+    batch = arrange([erased], pos=0, heads={"kitchen:a": 1, "order:c": 2})
+    assert batch.changes[0].places == [("order:c", 3, "out"), ("kitchen:a", 2, "out")]
+
+
 def test_a_row_of_no_topic_still_takes_its_place():
     batch = arrange([row([]), row(["order:c"])], pos=0, heads={"order:c": 0})
     assert [(change.pos, change.places) for change in batch.changes] == [(1, []), (2, [("order:c", 1, "put")])]
@@ -52,7 +59,7 @@ def test_a_row_of_no_topic_still_takes_its_place():
 
 def test_nothing_is_arranged_out_of_nothing():
     batch = arrange([], pos=3, heads={})
-    assert not any(columns(batch, []).values())
+    assert not any(columns(batch).values())
 
 
 @given(rows=st.lists(outbox_rows(), max_size=30), cuts=st.sets(st.integers(0, 30)), start=st.integers(0, 10**12))
@@ -78,14 +85,15 @@ def test_places_and_offsets_are_dense_across_batches(rows: list[dict[str, Any]],
 @given(rows=st.lists(outbox_rows(), max_size=20))
 def test_both_logs_are_told_the_same(rows: list[dict[str, Any]]):
     batch = arrange(rows, pos=0, heads=dict.fromkeys(topics_of(rows), 0))
-    written = columns(batch, [AT] * len(rows))
+    written = columns(batch)
     by_change = {
-        (topic, int(offset), pos, op)
-        for pos, topics, offsets, ops in zip(
-            *(written[key] for key in ("positions", "topics", "offsets", "ops")), strict=True
-        )
-        for topic, offset, op in zip(topics.split(), offsets.split(), ops.split(), strict=True)
-    }  # fmt: skip
-    by_topic = set(zip(*(written[f"log_{key}"] for key in ("topics", "offsets", "positions", "ops")), strict=True))
+        (topic, offset, audit_id, op)
+        for change, audit_id, offsets in zip(batch.changes, written["audit_ids"], written["offsets"], strict=True)
+        for (topic, offset, op), told in zip(change.places, offsets.split(), strict=True)
+        if offset == int(told)
+    }
+    by_topic = set(zip(*(written[f"log_{key}"] for key in ("topics", "offsets", "audit_ids", "ops")), strict=True))
     assert by_change == by_topic
+    assert len(by_topic) == len(batch.log_topics)
+    assert written["audit_ids"] == [row["id"] for row in rows]
     assert len({len(written[key]) for key in written if not key.startswith("log_")}) == 1

@@ -25,7 +25,7 @@ from hub.realtime.changes import STREAM
 from tests.town import ITEMS, Town, found, sequenced, sequencing, until
 
 RENAME = "update item set name = $2 where id = $1"
-LOGGED = "select row::json ->> 'name' from change_log where entity = 'item' and entity_id = any($1) order by pos"
+LOGGED = "select row::json ->> 'name' from change where entity = 'item' and entity_id = any($1) order by pos"
 HEAD = "select topic_offset from topic_log where topic = $1 order by topic_offset desc limit 1"
 NEWER_LEADER = "select term, holder from sequencer_term where term > $1 order by term desc limit 1"
 TERM = "select coalesce(max(term), 0) from sequencer_term"
@@ -211,10 +211,9 @@ async def test_a_stopped_leader_is_deposed_and_stays_fenced(
 
 def nothing_at(place: Record) -> dict[str, object]:
     """The parameters of an append that only moves the place."""
-    names = "positions entities entity_ids versions events rows times topics offsets ops"
-    lists = f"{names} log_topics log_offsets log_positions log_ops"
+    lists = "positions audit_ids offsets log_topics log_offsets log_audit_ids log_ops"
     moved = {"number": place["number"] + 1, "pos": place["pos"], "snapshot": place["snapshot"], "target": None}
-    return {**{name: [] for name in lists.split()}, **moved, "after_id": 0}
+    return {**{name: [] for name in lists.split()}, **moved, "after_id": 0, "most": 1}
 
 
 async def test_an_older_term_appends_nothing_and_a_place_is_taken_once(conn: Connection):
@@ -233,16 +232,6 @@ async def test_a_new_leader_is_not_deposed_for_the_silence_of_the_old_one(conn: 
     assert await pipeline.TRY_LOCK.value(conn, lock=sequencer.LOCK)
     assert not await pipeline.TRY_LOCK.value(other, lock=sequencer.LOCK)
     assert await pipeline.DEPOSE.rows(other, lock=sequencer.LOCK) == []
-
-
-async def test_the_outbox_is_cleaned_of_what_the_log_has(
-    database_url: str, redis_url: str, conn: Connection, town: Town
-):
-    assert await conn.fetchval("select count(*) from outbox") > 0
-    async with sequencing(database_url, redis_url):
-        await sequenced(conn)
-        await until(lambda: conn.fetchval("select not exists (select from outbox)"))
-    await assert_well(database_url)
 
 
 async def test_a_dropped_day_leaves_its_heads_behind(database_url: str, redis_url: str, conn: Connection, town: Town):
