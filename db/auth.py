@@ -79,6 +79,30 @@ def _with_token(opened: CTE) -> Statement:
 # person_pk. No row: the person does not exist or is disabled.
 OPEN_SESSION = _with_token(_opened(literal_column("true")))
 
+# person_pk, session_person_live. One minted session for each active person: the newest that was opened under this name
+# and lasts for a day yet, else a new one. Rows: (person_id, session_id).
+OPEN_MANY = Statement(
+    text(
+        f"""with acting as (select set_config('hotpass.context', cast(:context as text), true) as setting),
+        kept as (
+            select distinct on (person_id) person_id, id from session
+            where person_id = any(cast(:person_ids as uuid[])) and state = 'live' and kind = 'minted'
+                and device = cast(:device as text) and expires_at > clock_timestamp() + interval '1 day'
+            order by person_id, id desc
+        ),
+        opened as (
+            insert into session (person_id, kind, device, expires_at)
+            select p.id, 'minted', cast(:device as text), clock_timestamp() + interval '{SESSION_LIFE}'
+            from person p, acting
+            where p.id = any(cast(:person_ids as uuid[])) and p.is_active and setting is not null
+                and not exists (select from kept where kept.person_id = p.id)
+            returning person_id, id
+        )
+        select person_id::text, id::text as session_id from kept
+        union all select person_id::text, id::text from opened"""
+    )
+)
+
 _spent_link = (
     upsert(spent_links)
     .values(token_id=given("token_id"))

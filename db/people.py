@@ -19,8 +19,8 @@ people = table(
 )
 grants = table("role_grant", ids="id person_id", texts="role scope", times="expires_at", bigints="version")
 
-# primary key; role_grant_once; session_person_revoked. The person with the live grants as JSON, and the sessions
-# that were ended while one of their tokens may still be alive; no row: unknown or disabled.
+# primary key; role_grant_once; session_pk. The person with the live grants as JSON, and which of the asked sessions are
+# the person's, as JSON: id -> whether it is live; no row: unknown or disabled.
 AUTHORITY = Statement(
     text(
         """select p.name,
@@ -28,9 +28,9 @@ AUTHORITY = Statement(
                     'id', g.id, 'role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
                 from role_grant g where g.person_id = p.id
                     and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants,
-            -- no access token lives longer than an hour
-            array(select s.id::text from session s where s.person_id = p.id and s.state = 'revoked'
-                and s.revoked_at > clock_timestamp() - interval '2 hours') as ended
+            coalesce((select json_object_agg(s.id, s.state = 'live' and s.expires_at > clock_timestamp())
+                from session s where s.id = any(cast(:session_ids as uuid[])) and s.person_id = p.id),
+                '{}')::text as sessions
         from person p where p.id = cast(:person_id as uuid) and p.is_active"""
     )
 )

@@ -21,10 +21,10 @@ from sanic import Sanic
 
 from db import pipeline
 from hub.app import make_hub
-from hub.gateway.tokens import issue_access, make_key_ring
 from hub.observability.health import Workers
 from hub.realtime.sequencer import Sequencer
 from hub.settings import Settings
+from tests.signing import sign_in, token_for
 
 REGION = "town"
 SECRET = "a secret of the tests, long enough for a key"
@@ -97,10 +97,11 @@ class Placed:
 
 
 async def person(conn: Any, name: str, *grants: tuple[str, str]) -> str:
-    """A person with (role, scope) grants; the id."""
+    """A person with (role, scope) grants, signed in; the id."""
     person_id: str = await conn.fetchval(PERSON, name)
     for role, scope in grants:
         await conn.fetchval(GRANT, person_id, role, scope)
+    await sign_in(conn, person_id)
     return person_id
 
 
@@ -217,6 +218,5 @@ async def opened(database_url: str, redis_url: str) -> AsyncIterator[tuple[str, 
 
 
 def access_token(person_id: str) -> str:
-    """A token of somebody; grants are read from the database."""
-    ring = make_key_ring(SECRET)
-    return issue_access(ring, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=3600)[0]
+    """A token of somebody whom `person` made; grants are read from the database."""
+    return token_for(person_id, secret=SECRET)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import uvloop
 
@@ -19,6 +18,7 @@ from db.connection import connect
 from db.load import TOUCH_ORDER
 from db.migrate import migrate
 from db.seed import seed_city
+from hub.auth.sessions import open_sessions
 from hub.bench.pipeline import Ground, bench_pipeline
 from hub.bench.storm import bench_storm
 from hub.client.http import Api, open_session
@@ -113,7 +113,7 @@ async def _run(bench: Bench, house: Household, readout: Readout) -> dict[str, An
     city = found_city(synthetic_day(1, TOWN), site=Site(region="bench"))
     engines = house.engines
     keys = make_key_ring(engines.credentials.secret_key)
-    await _found(engines, city)
+    token_for = _tokens(keys, await _found(engines, city))
     running = [process for process in processes(house) if process.name.startswith(("hub", "sequencer"))]
     supervisor = Supervisor(running, tell=readout.done)
     await supervisor.start()
@@ -125,8 +125,8 @@ async def _run(bench: Bench, house: Household, readout: Readout) -> dict[str, An
             nudge_channel=NUDGE,
             statement=TOUCH_ORDER,
             kitchen_ids=[kitchen.id for kitchen in city.kitchens],
-            order_ids=await _place(house.hub_url, keys, city),
-            tokens=[_token(keys, city.on_duty("manager")[0].id)],
+            order_ids=await _place(house.hub_url, token_for, city),
+            tokens=[token_for(city.on_duty("manager")[0].id)],
             processes=_names(running, engines),
             directory=house.sockets,
         )
@@ -141,20 +141,28 @@ def _names(running: Sequence[Process], engines: Engines) -> dict[str, list[int]]
     return {one.name: [one.process_id] for one in everything if one.process_id is not None}
 
 
-async def _found(engines: Engines, city: City) -> None:
+async def _found(engines: Engines, city: City) -> dict[str, str]:
+    """Make the city and sign everybody in: session by person."""
     connection = await connect(engines.database_url, application="hotpass bench")
     try:
         async with connection.transaction():
             await seed_city(connection, city.as_rows())
+            return await open_sessions(connection, [person.id for person in city.people], device="benchmark")
     finally:
         await connection.close()
 
 
-def _token(keys: KeyRing, person_id: str) -> str:
-    return issue_access(keys, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=TOKEN_SECONDS)[0]
+def _tokens(keys: KeyRing, sessions: dict[str, str]) -> Callable[[str], str]:
+    def token_for(person_id: str) -> str:
+        token, _ = issue_access(
+            keys, person_id=person_id, session_id=sessions[person_id], lifetime_seconds=TOKEN_SECONDS
+        )
+        return token
+
+    return token_for
 
 
-async def _place(hub_url: str, keys: KeyRing, city: City) -> list[str]:
+async def _place(hub_url: str, token_for: Callable[[str], str], city: City) -> list[str]:
     """One order of each customer, spread over the kitchens; their ids."""
     gate = asyncio.Semaphore(PLACED_AT_ONCE)
     async with open_session() as session:
@@ -162,7 +170,7 @@ async def _place(hub_url: str, keys: KeyRing, city: City) -> list[str]:
         async def place(number: int, person_id: str) -> str:
             kitchen = city.kitchens[number % len(city.kitchens)]
             item = next(item for item in city.items if item.kitchen_id == kitchen.id)
-            api = Api(hub_url=hub_url, session=session, token=lambda: _token(keys, person_id))
+            api = Api(hub_url=hub_url, session=session, token=lambda: token_for(person_id))
             async with gate:
                 placed = await api.place_order(
                     kitchen_id=kitchen.id,

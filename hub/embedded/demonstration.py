@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import uvloop
 
 from db.connection import connect
 from db.migrate import migrate
 from db.seed import seed_city, set_clock
+from hub.auth.sessions import open_sessions
 from hub.demo.city import City
 from hub.demo.day import Day
 from hub.demo.founding import Site, found_city
@@ -38,6 +38,7 @@ from hub.embedded.supervisor import Supervisor
 from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_ring
 
 ACTOR_TOKEN_SECONDS = 3600
+ACTORS = "simulated city"
 START_SECONDS = 60.0
 FENCE_SECONDS = 60.0  # from the end of the time to the report
 KILLED = 130  # the shell's code for a command ended by Ctrl-C
@@ -107,7 +108,7 @@ def _port(wished: int | None, preferred: int, name: str) -> int:
 async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any]:
     day, city = _town(wish)
     with readout.step("city"):
-        await _found(house.engines, city, wish.speed)
+        sessions = await _found(house.engines, city, wish.speed)
     supervisor = Supervisor(processes(house), tell=readout.done)
     over = _on_signals(lambda: _kill(supervisor, house.engines))
     try:
@@ -117,7 +118,7 @@ async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any
         _invite(readout, house, keys, city)
         watch = asyncio.create_task(supervisor.watch(house.engines.postgres, house.engines.redis))
         try:
-            report = await _city(wish, house, keys, day, city, readout, over)
+            report = await _city(wish, house, _tokens(keys, sessions), day, city, readout, over)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
@@ -136,13 +137,14 @@ def _town(wish: Wish) -> tuple[Day, City]:
     return day, found_city(day, site=Site(region=f"demo-{wish.seed}"), seed=wish.seed)
 
 
-async def _found(engines: Engines, city: City, speed: float) -> None:
-    """Make the city unless it is there, and let the product clock run at `speed`."""
+async def _found(engines: Engines, city: City, speed: float) -> dict[str, str]:
+    """Make the city unless it is there, let the product clock run at `speed`, sign everybody in: session by person."""
     connection = await connect(engines.database_url, application="hotpass demo")
     try:
         async with connection.transaction():
             await seed_city(connection, city.as_rows())
             await set_clock(connection, rate=speed)
+            return await open_sessions(connection, [person.id for person in city.people], device=ACTORS)
     finally:
         await connection.close()
 
@@ -206,14 +208,28 @@ def _links(ui_url: str, keys: KeyRing, city: City) -> dict[str, str]:
     }
 
 
-async def _city(
-    wish: Wish, house: Household, keys: KeyRing, day: Day, city: City, readout: Readout, over: asyncio.Event
-) -> dict[str, Any]:
-    """Live the day until it ends, the time is up or `over` is set."""
+def _tokens(keys: KeyRing, sessions: dict[str, str]) -> Callable[[str], str]:
+    """Mints the access tokens of the city's people."""
 
     def token_for(person_id: str) -> str:
-        return issue_access(keys, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=ACTOR_TOKEN_SECONDS)[0]
+        token, _ = issue_access(
+            keys, person_id=person_id, session_id=sessions[person_id], lifetime_seconds=ACTOR_TOKEN_SECONDS
+        )
+        return token
 
+    return token_for
+
+
+async def _city(
+    wish: Wish,
+    house: Household,
+    token_for: Callable[[str], str],
+    day: Day,
+    city: City,
+    readout: Readout,
+    over: asyncio.Event,
+) -> dict[str, Any]:
+    """Live the day until it ends, the time is up or `over` is set."""
     run = Run(
         hub_url=house.hub_url,
         token_for=token_for,

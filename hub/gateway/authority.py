@@ -1,8 +1,9 @@
-"""Who somebody is and what they are granted: read from the database, kept fresh by the changes themselves.
+"""Who somebody is, what is granted and whether the sign-in holds: read once, kept fresh by the changes themselves.
 
 Invariant: what `principal()` returns is never older than the last change of authority that this worker has passed, and
 never older than `FRESH_SECONDS`, so that a right that was taken away is refused within two seconds even while the
-pipeline is silent.
+pipeline is silent. A session that is not in the database, or is somebody else's, is no sign-in, however well its token
+is signed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from hub.domain.roles import Grant, Principal, Role
 
 FRESH_SECONDS = 1.5
 MOST_PRINCIPALS = 50_000
+# Sessions of one person that are remembered at a time.
+MOST_SESSIONS = 100
 
 
 def read_grant(row: dict[str, object]) -> Grant:
@@ -35,12 +38,27 @@ def read_grant(row: dict[str, object]) -> Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A person as read at `read_at` (monotonic seconds): the grants by id, and the sessions that were ended lately."""
+    """A person as read at `read_at` (monotonic seconds): the grants by id, and the sessions that were asked about.
+
+    A session is True while it is live, False once it has ended, None where the person has no such session.
+    """
 
     read_at: float
     name: str
     grants: dict[str, Grant]
-    ended_sessions: frozenset[str]
+    sessions: dict[str, bool | None]
+
+    @property
+    def is_fresh(self) -> bool:
+        """True while nothing that was read can be too old."""
+        return time.monotonic() - self.read_at <= FRESH_SECONDS
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """A read that is under way; a change of the person's authority that passes meanwhile spoils it."""
+
+    is_spoilt: bool = False
 
 
 class Authority:
@@ -49,27 +67,31 @@ class Authority:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._generation: dict[str, int] = {}
+        self._readings: dict[str, list[Reading]] = {}
 
     def forget(self, person_id: str) -> None:
         """A change of this person's authority has passed: the next request reads anew."""
         self._known.pop(person_id, None)
-        if person_id in self._generation:
-            self._generation[person_id] += 1
+        for reading in self._readings.get(person_id, ()):
+            reading.is_spoilt = True
 
     async def principal(self, person_id: str, session_id: str, expires_at: float | None) -> Principal:
-        """The person with the grants that hold now. Raises `Unauthenticated` for an unknown one or an ended session.
+        """The person with the grants that hold now. Raises `Unauthenticated` without such a person or a live session.
 
-        No statement when the person was read within the last 1.5 s and nothing changed, else one.
+        No statement when this sign-in was read within the last 1.5 s and nothing changed, else one, for all sign-ins
+        of the person that were met lately. `session_id` must be a UUID: `verify_access` takes no other.
         """
         known = self._known.get(person_id)
-        if known is None or time.monotonic() - known.read_at > FRESH_SECONDS:
-            known = await self._read(person_id)
+        if known is None or session_id not in known.sessions or not known.is_fresh:
+            known = await self._read(person_id, _asked(known, session_id))
             self._known[person_id] = known
             self._known.move_to_end(person_id)
             if len(self._known) > MOST_PRINCIPALS:
                 self._known.popitem(last=False)
-        if session_id in known.ended_sessions:
+        is_live = known.sessions[session_id]
+        if is_live is None:
+            raise Unauthenticated("no sign-in belongs to this token: sign in again", code="auth.session_unknown")
+        if not is_live:
             raise Unauthenticated("this sign-in was ended: sign in again", code="auth.revoked")
         return Principal(
             person_id=person_id,
@@ -84,24 +106,33 @@ class Authority:
         known = self._known.get(person_id)
         return {} if known is None else known.grants
 
-    async def _read(self, person_id: str) -> Known:
+    async def _read(self, person_id: str, session_ids: list[str]) -> Known:
         """Read until no change of this person's authority came between."""
-        self._generation.setdefault(person_id, 0)
+        reading = Reading(is_spoilt=True)
+        self._readings.setdefault(person_id, []).append(reading)
         try:
-            while True:
-                before = self._generation[person_id]
+            while reading.is_spoilt:
+                reading.is_spoilt = False
                 read_at = time.monotonic()
                 async with self._database.connection() as connection:
-                    row = await people.AUTHORITY.row(connection, person_id=person_id)
-                if self._generation.get(person_id, before) == before:
-                    break
+                    row = await people.AUTHORITY.row(connection, person_id=person_id, session_ids=session_ids)
         finally:
-            self._generation.pop(person_id, None)
+            self._readings[person_id].remove(reading)
+            if not self._readings[person_id]:
+                del self._readings[person_id]
         if row is None:
             raise Unauthenticated("this account does not exist or is disabled", code="auth.invalid")
         return Known(
             read_at=read_at,
             name=row["name"],
             grants={grant["id"]: read_grant(grant) for grant in orjson.loads(row["grants"])},
-            ended_sessions=frozenset(row["ended"]),
+            sessions=dict.fromkeys(session_ids) | orjson.loads(row["sessions"]),
         )
+
+
+def _asked(known: Known | None, session_id: str) -> list[str]:
+    """The session to ask about, and with it those that were met lately: one statement for all of a person's tabs."""
+    if known is None:
+        return [session_id]
+    others = [one for one, is_live in known.sessions.items() if one != session_id and (is_live or known.is_fresh)]
+    return [session_id, *others[-MOST_SESSIONS:]]

@@ -3,6 +3,7 @@
 One algorithm, pinned. Every type of token has a key of its own, derived from the secret, and names its type inside too,
 so no token passes as another. A ring holds the present secret and those before it: rotation is a new secret in front,
 and the old one leaves when its last token has expired. Refresh and device tokens are not here: they are opaque rows.
+A ring is one object for the life of a process: a rotation renews it in place (`hub.gateway.key_file`).
 """
 
 from __future__ import annotations
@@ -33,15 +34,20 @@ LEEWAY_SECONDS = 5
 LONGEST_TOKEN = 2048
 MOST_VERIFIED = 10_000
 SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 REQUIRED = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti", "typ"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class KeyRing:
     """The keys by (kid, type of token); new tokens are signed under `current_kid`. Made by `make_key_ring`."""
 
     current_kid: str
     keys: dict[tuple[str, str], bytes] = field(repr=False)
+
+    def renew(self, other: KeyRing) -> None:
+        """Become another ring, for everybody who holds this one."""
+        self.current_kid, self.keys = other.current_kid, other.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +74,14 @@ class DemoLink:
 def make_key_ring(secret: str, previous: Sequence[str] = ()) -> KeyRing:
     """The ring of the present secret and of those that still verify. Raises `ValueError` for one that is too short."""
     keys: dict[tuple[str, str], bytes] = {}
-    kids = []
     for one in (secret, *previous):
-        root = one.encode()
-        kid = derive(root, "kid")[:6].hex()
-        kids.append(kid)
-        keys |= {(kid, kind): derive(root, f"token {kind}") for kind in TYPES}
-    return KeyRing(current_kid=kids[0], keys=keys)
+        keys |= {(kid_of(one), kind): derive(one.encode(), f"token {kind}") for kind in TYPES}
+    return KeyRing(current_kid=kid_of(secret), keys=keys)
+
+
+def kid_of(secret: str) -> str:
+    """What a signing secret is known by, in the header of its tokens; it tells nothing of the secret."""
+    return derive(secret.encode(), "kid")[:6].hex()
 
 
 def issue_access(
@@ -88,6 +95,8 @@ def issue_access(
 def verify_access(ring: KeyRing, token: str) -> Claims:
     """What a valid access token says. Raises `Unauthenticated` with `auth.expired` or `auth.invalid`. 0.2 ms."""
     claims = _verify(ring, ACCESS, token, ("sid",))
+    if not ID.fullmatch(claims["sid"]):
+        raise _invalid()
     return Claims(
         person_id=claims["sub"],
         session_id=claims["sid"],
@@ -104,11 +113,14 @@ class Verified:
     """
 
     def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+        self._ring, self._keys = ring, ring.keys
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
 
     def access(self, token: str, *, now: float | None = None) -> Claims:
         """As `verify_access`. 3 µs for a token that was seen before."""
+        if self._keys is not self._ring.keys:  # the ring was renewed: a key may have left it
+            self._keys = self._ring.keys
+            self._known.clear()
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         claims = self._known.get(digest)
         if claims is not None and claims.expires_at + LEEWAY_SECONDS > (time.time() if now is None else now):
@@ -168,7 +180,8 @@ def _verify(ring: KeyRing, kind: str, token: str, further: tuple[str, ...]) -> d
     except (jwt.PyJWTError, ValueError):
         raise _invalid() from None
     texts = ("sub", "jti", *further)
-    if claims["typ"] != kind or not all(isinstance(claims.get(name), str) for name in texts):
+    is_whole = all(isinstance(claims.get(name), str) for name in texts)
+    if claims["typ"] != kind or not is_whole or not ID.fullmatch(claims["sub"]):
         raise _invalid()
     return claims
 

@@ -21,10 +21,11 @@ from hub.app import make_hub
 from hub.auth.sessions import Doorkeeper
 from hub.embedded.engines import Engines
 from hub.gateway.hashing import Hasher
-from hub.gateway.tokens import issue_access, make_key_ring
+from hub.gateway.tokens import make_key_ring
 from hub.observability.health import Workers
 from hub.realtime.sequencer import Sequencer
 from hub.settings import Settings
+from tests.signing import sign_in, token_for
 
 REDIS_DATABASE = 15
 DATA_SECRET = "a data secret of the tests, long enough"
@@ -79,14 +80,16 @@ def keeper(database: Database, post: Post) -> Iterator[Doorkeeper]:
 
 @pytest.fixture
 def new_person(database: Database) -> Callable[..., Awaitable[str]]:
-    """Adds a person, with a grant where a role is given; answers the id."""
+    """Adds a person, with a grant where a role is given, signed in unless told otherwise; answers the id."""
 
-    async def add(name: str = "Asha", *, role: str | None = None, scope: str = "own") -> str:
+    async def add(name: str = "Asha", *, role: str | None = None, scope: str = "own", is_signed_in: bool = True) -> str:
         said = context(actor="tests")
         async with database.connection() as conn:
             person_id = str(await ADD_PERSON.value(conn, name=name, locale="en", context=said))
             if role is not None:
                 await ADD_GRANT.value(conn, person_id=person_id, role=role, scope=scope, context=said)
+            if is_signed_in:
+                await sign_in(conn, person_id)
         return person_id
 
     return add
@@ -124,10 +127,8 @@ async def hub_url(engines: Engines, module_database_url: str) -> AsyncIterator[s
 
 
 def bearer(person_id: str, session_id: str | None = None) -> dict[str, str]:
-    """The header of a person whose sign-in the database does not know, as a demo's actors have it."""
-    ring = make_key_ring(SECRET)
-    token, _ = issue_access(ring, person_id=person_id, session_id=session_id or str(uuid4()), lifetime_seconds=600)
-    return {"Authorization": f"Bearer {token}"}
+    """The header of a person whom `new_person` made."""
+    return {"Authorization": f"Bearer {token_for(person_id, secret=SECRET, session_id=session_id)}"}
 
 
 def keyed() -> dict[str, str]:

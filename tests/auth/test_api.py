@@ -49,7 +49,7 @@ async def test_a_demo_link_leads_to_its_screen_once(api: aiohttp.ClientSession, 
 
 
 async def test_refreshing_keeps_the_session(api: aiohttp.ClientSession, new_person: NewPerson) -> None:
-    first = await sign_in(api, await new_person(role="customer"))
+    first = await sign_in(api, await new_person(role="customer", is_signed_in=False))
     async with api.post("/v1/auth/refresh", json={"refresh_token": first["refresh_token"]}) as answer:
         second = await answer.json()
     assert set(second) == {"access_token", "expires_at", "refresh_token"}
@@ -71,9 +71,9 @@ async def test_signing_out_refuses_the_token_at_once(api: aiohttp.ClientSession,
 
 
 async def test_one_session_ends_another_but_nobody_elses(api: aiohttp.ClientSession, new_person: NewPerson) -> None:
-    person_id = await new_person(role="customer")
+    person_id = await new_person(role="customer", is_signed_in=False)
     here, there = await sign_in(api, person_id), await sign_in(api, person_id)
-    theirs = await sign_in(api, await new_person("Ravi", role="customer"))
+    theirs = await sign_in(api, await new_person("Ravi", role="customer", is_signed_in=False))
     async with api.get("/v1/me/sessions", headers=bearer(theirs)) as answer:
         [foreign] = (await answer.json())["sessions"]
     async with api.delete(f"/v1/me/sessions/{foreign['id']}", headers=bearer(here)) as answer:

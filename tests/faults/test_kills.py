@@ -27,9 +27,9 @@ from hub.embedded.household import Household, processes
 from hub.embedded.ports import claim
 from hub.embedded.process import Process
 from hub.embedded.supervisor import Supervisor
-from hub.gateway.tokens import issue_access, make_key_ring
 from tests.faults.oracles import Journal, wrong_in_fold, wrong_in_journal, wrong_in_log
 from tests.faults.writers import Writer
+from tests.signing import token_for
 from tests.town import Town, found, person, sequenced
 
 ROUNDS = int(os.environ.get("HOTPASS_FAULT_ROUNDS", "1"))
@@ -65,8 +65,7 @@ class Scene:
                 await self.written.wait()
 
     def token(self) -> str:
-        ring = make_key_ring(self.engines.credentials.secret_key)
-        return issue_access(ring, person_id=self.boss_id, session_id=self.boss_id, lifetime_seconds=3600)[0]
+        return token_for(self.boss_id, secret=self.engines.credentials.secret_key)
 
     async def kill_sequencer(self) -> None:
         """The leader, if it is known which of the two leads; else either."""

@@ -1,4 +1,7 @@
-"""A corpus of forged access tokens: every way in that we know of, each with the name of its trick."""
+"""A corpus of forged access tokens: every way in that we know of, each with the name of its trick.
+
+Most are refused for what they say; those of `sessionless` are signed well and name a session that is no sign-in.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import hmac
 import json
 import string
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID, uuid4
 
 import jwt
 
@@ -23,6 +27,28 @@ HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha
 def encoded(part: Any) -> str:
     raw = part if isinstance(part, bytes) else json.dumps(part).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def strange_ids(known: str) -> tuple[str, ...]:
+    """Texts that are no UUID, or not in the one spelling that is taken."""
+    return (
+        "",
+        "x",
+        "null",
+        "0",
+        known.upper().replace("0", "A"),
+        known.replace("-", ""),
+        f"{{{known}}}",
+        f"urn:uuid:{known}",
+        f"{known} ",
+        f" {known}",
+        f"{known}\n",
+        f"{known}\x00",
+        f"{known},{known}",
+        known[:-1],
+        f"{known}0",
+        "' or 1=1 --",
+    )
 
 
 def spelled(header: Any, claims: Any, key: bytes, *, signed_as: str = "HS256") -> str:
@@ -139,13 +165,21 @@ class Forger:
             "nbf": (now + 60, now + 10**9, "soon", [], {}),
             "iat": (now + 60, now + 10**9, "x", [], {}),
             "typ": ("", "Access", "ACCESS", "refresh", "demo", "device", "id", ["access"], 1, True, {}),
-            "sub": (1, True, [], {}, [self.person_id]),
-            "sid": (1, True, [], {}, [self.session_id]),
+            "sub": (1, True, [], {}, [self.person_id], *strange_ids(self.person_id)),
+            "sid": (1, True, [], {}, [self.session_id], *strange_ids(self.session_id)),
             "jti": (1, True, [], {}),
         }
         for name, values in wrong.items():
             for value in values:
                 yield f"{name} is {value!r}", spelled(self.header, self.claims | {name: value}, self.key)
+
+    def sessionless(self, ended: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Truly signed, for sessions that are none or no longer; `ended` names real ones by what became of them."""
+        unknown = {f"unknown {number}": str(uuid4()) for number in range(20)}
+        unknown |= {"the person": self.person_id, "nil": str(UUID(int=0)), "all ones": str(UUID(int=2**128 - 1))}
+        for name, session_id in (unknown | dict(ended)).items():
+            yield f"session: {name}", spelled(self.header, self.claims | {"sid": session_id}, self.key)
+        yield "session of nobody", spelled(self.header, self.claims | {"sub": str(uuid4())}, self.key)
 
     def types(self) -> Iterator[tuple[str, str]]:
         link = issue_demo_link(self.ring, person_id=self.person_id, home="/")

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -29,10 +28,11 @@ from hub.demo.founding import Site, found_city
 from hub.demo.synthetic import Shape, synthetic_day
 from hub.embedded.engines import start_engines
 from hub.embedded.household import Household, processes
-from hub.embedded.ports import claim_preferred
+from hub.embedded.ports import claim
 from hub.embedded.process import Process
 from hub.embedded.supervisor import Supervisor
-from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_ring
+from hub.gateway.tokens import issue_demo_link, make_key_ring
+from tests.signing import sign_in, token_for
 
 PRODUCT_RATE = 60.0
 SMALL = Shape(name="journey", kitchens=1, couriers=1, orders=1, hours=8.0, spread_metres=500.0, door_metres=500.0)
@@ -50,17 +50,17 @@ class House:
 
     hub_url: str
     ui_url: str
-    keys: KeyRing
+    secret: str
     city: City
     processes: tuple[Process, ...]
 
     def access_token(self, person_id: str) -> str:
         """A token of a person of the city."""
-        return issue_access(self.keys, person_id=person_id, session_id=str(uuid4()), lifetime_seconds=900)[0]
+        return token_for(person_id, secret=self.secret)
 
     def link(self, duty: str, home: str) -> str:
         """A link that signs the first person of a duty in and leads to `home`."""
-        token = issue_demo_link(self.keys, person_id=self.city.on_duty(duty)[0].id, home=home)
+        token = issue_demo_link(make_key_ring(self.secret), person_id=self.city.on_duty(duty)[0].id, home=home)
         return f"{self.ui_url}/enter?link={token}"
 
     def kill(self, name: str) -> None:
@@ -96,10 +96,11 @@ async def house(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> As
         async with connection.transaction():
             await seed_city(connection, city.as_rows())
             await set_clock(connection, rate=PRODUCT_RATE)
+            await sign_in(connection, *(person.id for person in city.people))
         await connection.close()
         with tempfile.TemporaryDirectory(prefix="hotpass-") as sockets:
             household = Household(
-                engines=engines, hub_port=claim_preferred(8720), ui_port=claim_preferred(8721), sockets=Path(sockets),
+                engines=engines, hub_port=claim(0, name="hub"), ui_port=claim(0, name="ui"), sockets=Path(sockets),
                 hub_workers=1, sequencers=1,
             )  # fmt: skip
             running = tuple(processes(household))
@@ -108,7 +109,7 @@ async def house(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> As
                 await supervisor.start()
             yield House(
                 hub_url=household.hub_url, ui_url=household.ui_url, city=city, processes=running,
-                keys=make_key_ring(engines.credentials.secret_key),
+                secret=engines.credentials.secret_key,
             )  # fmt: skip
             await supervisor.stop()
     finally:

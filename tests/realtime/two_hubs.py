@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -21,7 +20,7 @@ from hub.embedded.lifeline import spawn
 from hub.embedded.ports import LOOPBACK, answers, claim
 from hub.embedded.process import Process, Recipe
 from hub.embedded.readiness import Announcements
-from hub.gateway.tokens import issue_access, make_key_ring
+from tests.signing import token_for
 from tests.town import DATA_SECRET, PATIENCE_SECONDS, SECRET, Town, found, sequenced, sequencing
 
 RENAME = "update item set name = $2 where id = $1"
@@ -62,6 +61,7 @@ def hub_process(database_url: str, redis_url: str, directory: Path, **settings: 
         name=f"hub {port}", log=log, prepare=heard.open_anew, release=heard.close,
         launch=partial(spawn, command, log=log, environment=environment),
         is_ready=lambda _: heard.count() >= workers and answers(port),
+        stop_seconds=PATIENCE_SECONDS,
     )  # fmt: skip
     return HubProcess(url=url, process=Process(recipe), log=log)
 
@@ -100,12 +100,8 @@ async def pair_of_hubs(database_url: str, redis_url: str, **settings: object) ->
 
 
 def token_of(person_id: str, *, session_id: str = "", lifetime_seconds: int = 600) -> str:
-    """An access token of a session, or of one that the database does not know."""
-    ring = make_key_ring(SECRET)
-    token, _ = issue_access(
-        ring, person_id=person_id, session_id=session_id or str(uuid4()), lifetime_seconds=lifetime_seconds
-    )
-    return token
+    """An access token of a session, or of the one that `person` opened."""
+    return token_for(person_id, secret=SECRET, session_id=session_id, lifetime_seconds=lifetime_seconds)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import pytest
 from db.connection import Database
 from tests.auth.conftest import bearer, keyed
 from tests.properties.world import make_world
-from tests.users.test_administration import add_with_phone, later, new_phone
+from tests.users.test_administration import add_with_phone, later, let_in, new_phone
 from tests.users.test_me import ask
 
 NewPerson = Callable[..., Awaitable[str]]
@@ -66,12 +66,14 @@ async def test_a_block_has_its_effect_until_it_is_lifted(
     api: aiohttp.ClientSession,
     admin: str,
     basket: dict[str, Any],
+    database: Database,
     kind: str,
     effect: str,
     answer: tuple[int, str | None],
 ) -> None:
     phone = new_phone()
     customer = await add_with_phone(api, admin, phone)
+    await let_in(database, customer)
     await ask(api, "POST", "/v1/roles", admin, json={"person_id": customer, "role": "customer", "scope": "own"})
     value = {"person": customer, "phone": phone, "cell": "19.1049,72.8001"}[kind]
     block_id = await block(api, admin, kind, value, effect)
