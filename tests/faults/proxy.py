@@ -51,8 +51,9 @@ def _stale(payload: bytes) -> bytes:
 
 def _frame(payload: bytes) -> bytes:
     size = len(payload)
-    head = b"\x81" + (bytes((size,)) if size < 126 else b"\x7e" + size.to_bytes(2, "big"))
-    return (head if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")) + payload
+    if size < 126:
+        return b"\x81" + bytes((size,)) + payload
+    return b"\x81" + (b"\x7e" + size.to_bytes(2) if size < 65_536 else b"\x7f" + size.to_bytes(8)) + payload
 
 
 async def _next_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -104,8 +105,10 @@ async def proxy(hub_url: str, fault: str) -> AsyncIterator[str]:
             for way in running:
                 way.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            # Both before the first wait: whoever cancels us there leaves none open.
             for side in (writer, hub_writer):
                 side.close()
+            for side in (writer, hub_writer):
                 with suppress(OSError):
                     await side.wait_closed()
 
