@@ -27,7 +27,7 @@ FENCED = Counter("hotpass_sequencer_fenced_total", "Times a leader found a newer
 CHANGES_DELIVERED = Counter("hotpass_changes_delivered_total", "Changes that passed through this worker")
 FRAMES_SENT = Counter("hotpass_frames_sent_total", "Change frames written to clients")
 COMMIT_TO_FRAME_SECONDS = Histogram(
-    "hotpass_commit_to_frame_seconds", "From a row's write to its frame", buckets=FAST_SECONDS
+    "hotpass_commit_to_frame_seconds", "From a row's write to its frame, sampled", buckets=FAST_SECONDS
 )
 UNSEEN = Counter("hotpass_unseen_changes_total", "Changes in a topic whose kind has no view of them", ("kind",))
 LOG_READS = Counter(

@@ -1,7 +1,8 @@
 """Live: the way from the outbox to every screen, and the socket server at its end.
 
 the order      sequencer  ordering  publisher     one leader gives every change its place, and tells Redis
-the worker     log  changes  fanout               every change, once, to whoever follows its topic
+the worker     log  stream  changes               every change, once, from Redis or from the log
+               fanout  tallies                    to whoever follows its topic
                subscriptions  present             what one missed or the whole state, then everything that follows
                server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
                positions  presence                where riders are, how many follow a topic; never in the log

@@ -20,7 +20,7 @@ POSITIONS = "hotpass:positions"
 class Change:
     """One change at its place `pos` in the total order; `places` are its (topic, offset, op)."""
 
-    __slots__ = ("_cut", "_row", "at", "entity", "entity_id", "event", "places", "pos", "row_text", "version")
+    __slots__ = ("_cut", "_facts", "_row", "at", "entity", "entity_id", "event", "places", "pos", "row_text", "version")
 
     def __init__(
         self, pos: int, entity: str, entity_id: str, version: int, event: str, row_text: str | None, at: str,
@@ -34,6 +34,7 @@ class Change:
         self.row_text = row_text
         self.at = at
         self.places = places
+        self._facts = ""
         self._row: dict[str, Any] | None = None
         self._cut: dict[TopicKind, bytes] = {}
 
@@ -55,12 +56,11 @@ class Change:
         """The payload of `change` for one topic, as JSON; None when that kind of topic never sees the entity."""
         if kind not in VIEWS.get(self.entity, {}):
             return None
+        if not self._facts:
+            self._facts = f'"entity":"{self.entity}","id":"{self.entity_id}","version":{self.version},"op":"'
+        place = f'{{"topic":"{topic}","epoch":{epoch},"offset":{offset},{self._facts}{op}"'.encode()
         row = b',"row":' + self.row_for(kind) if op == "put" else b""
-        return b'{"topic":"%b","epoch":%d,"offset":%d,"entity":"%b","id":"%b","version":%d,"op":"%b"%b,"event":"%b",\
-"at":"%b"}' % (
-            topic.encode(), epoch, offset, self.entity.encode(), self.entity_id.encode(), self.version, op.encode(),
-            row, self.event.encode(), self.at.encode(),
-        )  # fmt: skip
+        return b'%b%b,"event":"%b","at":"%b"}' % (place, row, self.event.encode(), self.at.encode())
 
 
 def pack(changes: list[Change]) -> bytes:

@@ -1,6 +1,7 @@
 """The fan-out: who of this worker's clients follows which topic, and the bytes that go to them.
 
-One encoding of a topic's change, the same bytes to every local client, all that is ready together in one write.
+One encoding of a topic's change, the same bytes to every local client; all that is ready together for one client goes
+out in one write.
 Everything here is synchronous: between two awaits of anybody else a worker stands at exactly one `pos`.
 
 Invariant: frames leave in the total order. A change of authority first flushes what came before it, then takes topics
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from hub.domain.topics import TopicKind
 from hub.observability import logs, metrics
 from hub.realtime.changes import Change
-from hub.realtime.frames import event_frame
+from hub.realtime.frames import change_frame, event_frame
+from hub.realtime.tallies import Tallies
 
 if TYPE_CHECKING:
     from hub.gateway.access import Access
@@ -89,6 +90,7 @@ class Fanout:
         self.topics: dict[str, TopicState] = {}
         self._of_client: dict[str, set[str]] = {}
         self._dropped: dict[str, set[str]] = {}
+        self._tallies = Tallies()
 
     def topic(self, name: str, kind: TopicKind) -> TopicState:
         """The topic, made when nobody here knew it."""
@@ -110,7 +112,7 @@ class Fanout:
         if joining is None or joining.is_lost:
             return False
         state.head = max(state.head or 0, after)
-        frames = [event_frame("change", body) for offset, body in joining.buffer if offset > after]
+        frames = [change_frame(body) for offset, body in joining.buffer if offset > after]
         if frames and not client.write(b"".join(frames)):
             self._drop(state, sid)
         else:
@@ -150,18 +152,18 @@ class Fanout:
     def deliver(self, epoch: int, changes: list[Change]) -> None:
         """Bring a batch to the clients. The caller gives each change once, by rising `pos`."""
         waiting: dict[str, list[bytes]] = {}
+        frames = 0
         for change in changes:
             for name, offset, op in change.places:
                 state = self.topics.get(name)
                 if state is not None:
                     self._place(state, change, epoch, offset, op, waiting)
             if change.entity in AUTHORITY or change.entity == "delivery":
-                self._flush(waiting)
+                frames += self._flush(waiting)
                 self._on_change(change)
-        self._flush(waiting)
+        frames += self._flush(waiting)
         if changes:
-            written = datetime.fromisoformat(changes[0].at)
-            metrics.COMMIT_TO_FRAME_SECONDS.observe(max(0.0, (datetime.now(UTC) - written).total_seconds()))
+            self._tallies.delivered(len(changes), frames, written_at=changes[0].at)
 
     def _place(
         self, state: TopicState, change: Change, epoch: int, offset: int, op: str, waiting: dict[str, list[bytes]]
@@ -177,25 +179,38 @@ class Fanout:
         state.ring.append((offset, body))
         state.head = offset
         if state.live:
-            waiting.setdefault(state.name, []).append(event_frame("change", body))
+            waiting.setdefault(state.name, []).append(change_frame(body))
         for joining in state.joining.values():
             joining.buffer.append((offset, body))
             if len(joining.buffer) > MOST_BUFFERED:
                 joining.is_lost = True
                 joining.buffer.clear()
 
-    def _flush(self, waiting: dict[str, list[bytes]]) -> None:
-        """One write per client and topic for all that is ready."""
+    def _flush(self, waiting: dict[str, list[bytes]]) -> int:
+        """One write per client for all that is ready; how many frames left."""
+        ready: dict[Client, list[bytes]] = {}
+        count = 0
         for name, frames in waiting.items():
             state = self.topics.get(name)
             if state is None:
                 continue
             joined = frames[0] if len(frames) == 1 else b"".join(frames)
-            metrics.FRAMES_SENT.inc(len(frames) * len(state.live))
-            refused = [sid for sid, client in state.live.items() if not client.write(joined)]
-            for sid in refused:
-                self._drop(state, sid)
+            count += len(frames) * len(state.live)
+            for client in state.live.values():
+                if client in ready:
+                    ready[client].append(joined)
+                else:
+                    ready[client] = [joined]
+        refused = {client for client, parts in ready.items() if not client.write(b"".join(parts))}
+        if refused:
+            self._drop_clients(refused, list(waiting))
         waiting.clear()
+        return count
+
+    def _drop_clients(self, refused: set[Client], names: list[str]) -> None:
+        for state in [self.topics[name] for name in names if name in self.topics]:
+            for sid in [sid for sid, client in state.live.items() if client in refused]:
+                self._drop(state, sid)
 
     def _drop(self, state: TopicState, sid: str) -> None:
         """A client that does not drain loses this topic until it does; nobody else waits for it."""

@@ -17,6 +17,7 @@ import orjson
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL = 0x80
 MASKED = 0x80
+CHANGE_START = b'42["change",'
 LONGEST_CONTROL_BYTES = 125
 
 # Close codes, RFC 6455 section 7.4.1.
@@ -37,6 +38,14 @@ class FrameError(Exception):
 def event_frame(name: str, json_body: bytes) -> bytes:
     """The whole text frame of one Socket.IO event on the default namespace, with one argument already in JSON."""
     return text_frame(b"42[%b,%b]" % (orjson.dumps(name), json_body))
+
+
+def change_frame(json_body: bytes) -> bytes:
+    """`event_frame("change", …)`, which every delivery takes, at half the cost."""
+    length = len(json_body) + len(CHANGE_START) + 1
+    if LONGEST_CONTROL_BYTES < length < 1 << 16:
+        return b"\x81\x7e%b%b%b]" % (length.to_bytes(2, "big"), CHANGE_START, json_body)
+    return text_frame(b"%b%b]" % (CHANGE_START, json_body))
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -19,12 +19,11 @@ import hiredis
 
 from db import pipeline
 from db.connection import DATABASE_AWAY, Database
-from hub.gateway.wire import Wire, open_wire
 from hub.observability import logs, metrics
-from hub.realtime.changes import STREAM, Change, from_log, unpack
+from hub.realtime.changes import Change, from_log, unpack
+from hub.realtime.stream import Entry, Stream
 
 LOG = logs.get(__name__)
-QUIET_MILLISECONDS = 1_000
 PAGE = 2_000
 RETRY_SECONDS = 0.05
 
@@ -69,11 +68,9 @@ class LogReader:
         while True:
             try:
                 await self._catch_up("reconnect")
-                wire = await open_wire(self._redis_url)
-                try:
-                    await self._follow(wire)
-                finally:
-                    wire.close()
+                async with Stream(self._redis_url, take=self._take_entries, place=self._place) as stream:
+                    while True:
+                        await self._catch_up(await stream.until_trouble())
             except (OSError, hiredis.ReplyError) as error:
                 LOG.info("redis is away", error=str(error))
             except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
@@ -81,6 +78,9 @@ class LogReader:
             except Exception:
                 LOG.exception("the log reader failed")
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _place(self) -> str:
+        return f"{self.epoch}-{self.pos}"
 
     async def passed(self, pos: int) -> None:
         """Wait until `pos` has been delivered here."""
@@ -90,23 +90,20 @@ class LogReader:
         self._waiters.append((pos, future))
         await future
 
-    async def _follow(self, wire: Wire) -> None:
-        while True:
-            place = f"{self.epoch}-{self.pos}"
-            answer = await wire.command("XREAD", "COUNT", 100, "BLOCK", QUIET_MILLISECONDS, "STREAMS", STREAM, place)
-            if not answer:
-                await self._catch_up("quiet")
-                continue
-            for name, fields in answer[0][1]:
-                epoch, pos = (int(part) for part in name.split(b"-"))
-                await self._entry(epoch, pos, first=int(fields[1]), body=fields[3])
-
-    async def _entry(self, epoch: int, pos: int, *, first: int, body: bytes) -> None:
-        if epoch != self.epoch or first > self.pos + 1:
-            await self._catch_up("hole")
-        if epoch == self.epoch and pos > self.pos:
-            self._take(unpack(body))
+    def _take_entries(self, entries: list[Entry]) -> str | None:
+        """Deliver all that came in one answer together; why the log must be read when a hole is found."""
+        changes: list[Change] = []
+        reached = self.pos
+        for (epoch, pos), first, body in entries:
+            if epoch != self.epoch or first > reached + 1:
+                self._take(changes)
+                return "hole"
+            if pos > reached:
+                changes += unpack(body)
+                reached = pos
+        self._take(changes)
         self._confirmed_at = time.monotonic()
+        return None
 
     async def _catch_up(self, why: str) -> None:
         """Read the log from the own place to its end."""
@@ -132,7 +129,6 @@ class LogReader:
             return
         self._deliver(self.epoch, fresh)
         self.pos = fresh[-1].pos
-        metrics.CHANGES_DELIVERED.inc(len(fresh))
         self._wake()
 
     def _wake(self) -> None:

@@ -3,7 +3,7 @@
 Invariant: what the hub keeps for a client is bounded. `write` refuses a frame beyond `buffer_bytes` in the process;
 the kernel keeps at most `SO_SNDBUF` more, which the engine sets per socket (asking the kernel for its queue
 would cost a system call a delivery). No task, no queue and no timer exists per connection or per delivery:
-bytes go to the transport, which hands the kernel all that one turn of the loop wrote to it at once.
+bytes go to the transport, which hands them to the kernel at once while nothing is queued.
 
     open ──close()──▶ closing (close frame sent, input read and dropped) ──peer closes, or linger ends──▶ gone
 """
@@ -76,7 +76,17 @@ class Wire:
 class Connection(asyncio.Protocol):
     """A WebSocket that writes straight to its transport; see the module for what is bounded, and how."""
 
-    __slots__ = ("_allowance", "_bound_bytes", "_is_slow", "_owner", "_reader", "_transport", "_wire", "_writable")
+    __slots__ = (
+        "_allowance",
+        "_bound_bytes",
+        "_free",
+        "_is_slow",
+        "_owner",
+        "_reader",
+        "_transport",
+        "_wire",
+        "_writable",
+    )
 
     def __init__(self, owner: Owner, wire: Wire, transport: asyncio.Transport) -> None:
         self._owner: Owner | None = owner
@@ -84,10 +94,13 @@ class Connection(asyncio.Protocol):
         self._reader: FrameReader | None = FrameReader(wire.message_bytes)
         self._transport = transport
         self._writable: asyncio.Transport | None = transport
+        # The transport while nothing is queued in it: then a frame of any length may go.
+        self._free: asyncio.Transport | None = transport
         self._bound_bytes = wire.buffer_bytes
         self._allowance = 0
         self._is_slow = False
-        transport.set_write_buffer_limits(high=wire.buffer_bytes)
+        # The transport tells us as soon as it queues, and when its queue is empty again.
+        transport.set_write_buffer_limits(high=0)
         wire.connections.add(self)
 
     @property
@@ -101,23 +114,23 @@ class Connection(asyncio.Protocol):
         False when the client is gone, or would hold more than its bound: nothing was queued then, and
         `on_slow` was told, once until the client has drained.
         """
-        transport = self._writable
+        transport = self._free
         if transport is None:
-            return False
-        if transport.get_write_buffer_size() + len(frame) > self._bound_bytes and not self._allows(transport, frame):
-            return False
+            return self._write_behind(frame)
         transport.write(frame)
         return True
 
-    def _allows(self, transport: asyncio.Transport, frame: bytes) -> bool:
-        """Whether a frame beyond the bound may go: onto an empty queue, or where only answers lifted the queue."""
+    def _write_behind(self, frame: bytes) -> bool:
+        """Sends a frame behind what is queued, if the bound allows it, or what only answers have lifted above it."""
+        transport = self._writable
+        if transport is None:
+            return False
         queued_bytes = transport.get_write_buffer_size()
         if not queued_bytes or queued_bytes + len(frame) <= self._bound_bytes + self._allowance:
+            transport.write(frame)
             return True
         if not self._is_slow and self._owner is not None:
             self._is_slow = True
-            # From now on the transport reports when its queue is empty.
-            transport.set_write_buffer_limits(high=0)
             self._owner.carrier_slow()
         return False
 
@@ -158,7 +171,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _leave(self, told: str) -> None:
-        owner, self._owner, self._writable = self._owner, None, None
+        owner, self._owner, self._writable, self._free = self._owner, None, None, None
         if owner is not None:
             owner.carrier_lost(self, told)
 
@@ -198,12 +211,16 @@ class Connection(asyncio.Protocol):
         """The peer has closed its side; the transport closes ours."""
         return False
 
+    def pause_writing(self) -> None:
+        """The transport has begun to queue."""
+        self._free = None
+
     def resume_writing(self) -> None:
-        """The transport has drained: a slow client's to the last byte, another's below the low mark."""
+        """The transport has sent all that it had queued."""
         self._allowance = 0
+        self._free = self._writable
         if self._is_slow:
             self._is_slow = False
-            self._transport.set_write_buffer_limits(high=self._bound_bytes)
             if self._owner is not None:
                 self._owner.carrier_drained()
 
