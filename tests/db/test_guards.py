@@ -152,6 +152,9 @@ async def test_an_id_never_changes(shelf: Shelf) -> None:
         ("update orders set archived_at = product_now() where id = $1", "orders_archived"),
         ("update orders set drop_lat = 91 where id = $1", "orders_drop_lat"),
         ("update orders set payment_method = 'shells' where id = $1", "orders_payment_method"),
+        ("update orders set ended_at = product_now() where id = $1", "orders_ended"),
+        ("update delivery set cash_due_minor = -1 where order_id = $1", "delivery_cash"),
+        ("update delivery set delivered_at = product_now() where order_id = $1", "delivery_delivered"),
     ],
 )
 async def test_a_row_that_cannot_be_is_refused_by_name(shelf: Shelf, statement: str, constraint: str) -> None:
