@@ -15,6 +15,9 @@ from hub.arguments import Json, Plain, duration, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from hub.embedded.readout import Readout
 
 bench = typer.Typer(no_args_is_help=True, help="Figures of this machine: real processes, independent clients.")
 
@@ -27,30 +30,31 @@ def pipeline(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """From a committed row to three hundred subscribers: delay, CPU per change, and what was lost."""
-    from hub.embedded.benchmark import PipelineWish, benchmark_pipeline
-    from hub.embedded.readout import Readout
+    """From a committed row to 300 subscribers, against pg_notify, Node and Redis: delay, CPU, and what was lost."""
+    from hub.embedded.contests import PipelineWish, benchmark_pipeline
 
-    readout = Readout(plain=plain, json=json)
     wanted = tuple(float(rate) for rate in rates.split(","))
-    result = benchmark_pipeline(PipelineWish(rates=wanted, seconds=for_, hub_workers=hub_workers), readout)
-    readout.result(result)
-    raise typer.Exit(0 if result["is_well"] else 1)
+    wish = PipelineWish(rates=wanted, seconds=for_, hub_workers=hub_workers, modules=_modules())
+    _in_house(plain, json, partial(benchmark_pipeline, wish))
 
 
 @bench.command()
 def fanout(
     subscribers: Annotated[str, typer.Option(help="Clients of one topic, one case each.")] = "100,1000",
     small_rooms: Annotated[int, typer.Option(min=0, max=5000, help="Topics of three clients, a further case.")] = 1000,
+    slow_readers: Annotated[bool, typer.Option(help="Also 100 of 1,000 clients that do not read.")] = True,
     for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 5.0,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """What one delivery costs in CPU, against python-socketio's own engine and Node's socket.io."""
-    from hub.bench.fanout import bench_fanout
+    """What one delivery costs in CPU, against python-socketio's own engine and Node's socket.io, and through Redis."""
+    from hub.bench.slow_readers import Sleep
+    from hub.embedded.contests import FanoutWish, benchmark_fanout
 
     wanted = [int(each) for each in subscribers.split(",")]
-    _contest(plain, json, partial(bench_fanout, subscribers=wanted, small_rooms=small_rooms, seconds=for_))
+    sleep = Sleep() if slow_readers else None
+    wish = FanoutWish(subscribers=wanted, small_rooms=small_rooms, seconds=for_, sleep=sleep, modules=_modules())
+    _in_house(plain, json, partial(benchmark_fanout, wish))
 
 
 @bench.command()
@@ -87,10 +91,21 @@ def storm(
 ) -> None:
     """The hub is killed under its clients while changes go on: when it listens, when all have resumed, what is lost."""
     from hub.embedded.benchmark import benchmark_storm
+
+    _in_house(plain, json, partial(benchmark_storm, clients))
+
+
+def _modules() -> Path:
+    """Where the peers' npm packages are kept."""
+    return (read_settings().data_directory / "node").resolve()
+
+
+def _in_house(plain: bool, json: bool, run: Callable[[Readout], dict[str, Any]]) -> None:
+    """A benchmark with engines, hub and sequencer of its own."""
     from hub.embedded.readout import Readout
 
     readout = Readout(plain=plain, json=json)
-    result = benchmark_storm(clients, readout)
+    result = run(readout)
     readout.result(result)
     raise typer.Exit(0 if result["is_well"] else 1)
 
@@ -103,7 +118,6 @@ def _contest(plain: bool, json: bool, run: Callable[..., Coroutine[Any, Any, dic
     from hub.embedded.readout import Readout
 
     readout = Readout(plain=plain, json=json)
-    modules = (read_settings().data_directory / "node").resolve()
-    result = uvloop.run(run(free_port=partial(claim, 0, name="a contender"), modules=modules, tell=readout.say))
+    result = uvloop.run(run(free_port=partial(claim, 0, name="a contender"), modules=_modules(), tell=readout.say))
     readout.result(result)
     raise typer.Exit(0 if result["is_well"] else 1)

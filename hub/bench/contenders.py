@@ -1,14 +1,14 @@
 """The servers that are compared, and the crowd of clients that each gets: processes that are started and ended here.
 
 `hotpass` is our engine, `stock_python_socketio` the same library on its own engine, `node_socketio` the reference
-implementation, installed from npm into `modules` (an absolute path) when it is not there; without npm it is left out.
+implementation, installed from npm into `modules` (an absolute path) when it is not there; without npm it is told why
+it is not there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,8 +19,9 @@ import aiohttp
 import msgspec
 
 from hub.bench.crowd import Crowd
+from hub.bench.node import NODE, SOCKET_IO, lack_of
 
-OURS, STOCK, NODE = "hotpass", "stock_python_socketio", "node_socketio"
+OURS, STOCK, NODE_SOCKET_IO = "hotpass", "stock_python_socketio", "node_socketio"
 NODE_SERVER = Path(__file__).with_name("broadcaster.mjs")
 START_SECONDS = 20.0
 JOIN_SECONDS = 120.0
@@ -55,17 +56,10 @@ class Audience:
         return (await self.process.stdout.readline()).decode().split()
 
 
-def node_is_at_hand(modules: Path) -> bool:
-    """Whether Node's socket.io can run; installs it once."""
-    if shutil.which("node") is None or (npm := shutil.which("npm")) is None:
-        return False
-    if not (modules / "node_modules/socket.io").is_dir():
-        modules.mkdir(parents=True, exist_ok=True)
-        quiet = ("--silent", "--no-audit", "--no-fund")
-        # NOTE: a package's name only; where npm gets it from is the machine's own setting.
-        done = subprocess.run([npm, "install", *quiet, "--prefix", modules, "socket.io@4"], check=False, timeout=120)
-        return done.returncode == 0
-    return True
+async def contenders(modules: Path) -> tuple[list[str], dict[str, str]]:
+    """Who can run here, and why each of the others cannot."""
+    lack = await lack_of(modules, SOCKET_IO)
+    return ([OURS, STOCK, NODE_SOCKET_IO], {}) if lack is None else ([OURS, STOCK], {NODE_SOCKET_IO: lack})
 
 
 @asynccontextmanager
@@ -75,7 +69,7 @@ async def contender(name: str, port: int, modules: Path, *, rooms: int = 1) -> A
     command = {
         OURS: (*python, "hotpass", str(port), str(rooms)),
         STOCK: (*python, "stock", str(port), str(rooms)),
-        NODE: (shutil.which("node") or "node", str(NODE_SERVER), str(port), str(modules), str(rooms)),
+        NODE_SOCKET_IO: (shutil.which(NODE) or NODE, str(NODE_SERVER), str(port), str(modules), str(rooms)),
     }[name]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     running = Contender(name, process.pid, f"http://127.0.0.1:{port}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.bench.contenders import NODE, OURS, STOCK, Contender, audience, contender, node_is_at_hand
+from hub.bench.contenders import OURS, Contender, audience, contender, contenders
 from hub.bench.cpu import cpu_seconds
 
 # Slow enough that the slowest contender keeps pace, so that nobody is measured while it drowns.
@@ -48,20 +48,24 @@ class Shape:
         return self.clients // self.rooms * self.burst
 
 
+def shapes_of(subscribers: Sequence[int], small_rooms: int) -> list[Shape]:
+    """One shape per number of subscribers of one topic, and one of many topics of three (0 `small_rooms`: none)."""
+    shapes = [Shape(clients=clients, rooms=1, burst=1) for clients in subscribers]
+    if small_rooms:
+        shapes.append(Shape(clients=small_rooms * SMALL_ROOM, rooms=small_rooms, burst=min(small_rooms, BURST_ROOMS)))
+    return shapes
+
+
 async def bench_fanout(
     *,
-    subscribers: Sequence[int],
-    small_rooms: int,
+    shapes: Sequence[Shape],
     seconds: float,
     free_port: Callable[[], int],
     modules: Path,
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
-    """One case per number of subscribers of one topic, and one of many topics of three (0 `small_rooms`: none)."""
-    names = [OURS, STOCK, *([NODE] if node_is_at_hand(modules) else [])]
-    shapes = [Shape(clients=clients, rooms=1, burst=1) for clients in subscribers]
-    if small_rooms:
-        shapes.append(Shape(clients=small_rooms * SMALL_ROOM, rooms=small_rooms, burst=min(small_rooms, BURST_ROOMS)))
+    """One case per shape."""
+    names, not_available = await contenders(modules)
     cases = []
     for shape in shapes:
         results = {}
@@ -70,7 +74,7 @@ async def bench_fanout(
             async with contender(name, free_port(), modules, rooms=shape.rooms) as running:
                 results[name] = await _measure(running, shape, seconds)
         cases.append(_case(shape, results, await _bare_send(shape.deliveries_per_round)))
-    return {"is_well": all(case["lost"] == 0 for case in cases), "cases": cases}
+    return {"is_well": all(case["lost"] == 0 for case in cases), "cases": cases, "not_available": not_available}
 
 
 async def _measure(running: Contender, shape: Shape, seconds: float) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from hub.bench.contenders import NODE, OURS, STOCK, Contender, audience, contender, node_is_at_hand
+from hub.bench.contenders import OURS, Contender, audience, contender, contenders
 
 WARM_UP_CLIENTS = 100
 
@@ -21,7 +21,7 @@ async def bench_memory(
     *, connections: int, free_port: Callable[[], int], modules: Path, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Bytes per idle connection, for each server."""
-    names = [OURS, STOCK, *([NODE] if node_is_at_hand(modules) else [])]
+    names, not_available = await contenders(modules)
     bytes_of: dict[str, int] = {}
     for name in names:
         tell(f"{name}: {connections} idle connections")
@@ -34,6 +34,7 @@ async def bench_memory(
         "rss_bytes_per_connection": ours,
         "peers": bytes_of,
         "ratios": {name: round(ours / max(1, peer), 2) for name, peer in bytes_of.items()},
+        "not_available": not_available,
     }
 
 

@@ -6,19 +6,23 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
 LARGEST_LINE_BYTES = 16 * 1024 * 1024
 
 
+def start(module: str, task: msgspec.Struct) -> AbstractAsyncContextManager[Process]:
+    """A Python process of ours, see `launch`."""
+    return launch((sys.executable, "-P", "-m", module), task)
+
+
 @asynccontextmanager
-async def start(module: str, task: msgspec.Struct) -> AsyncIterator[Process]:
-    """A process of ours that was handed its task and is ready; it does not outlive the block."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", module, stdin=PIPE, stdout=PIPE, limit=LARGEST_LINE_BYTES
-    )
+async def launch(command: tuple[str | Path, ...], task: msgspec.Struct) -> AsyncIterator[Process]:
+    """A process that was handed its task and is ready; it does not outlive the block."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LARGEST_LINE_BYTES)
     try:
         await say(process, msgspec.json.encode(task).decode())
         await expect(process, "ready")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hub.bench.contenders import NODE, OURS, STOCK, Contender, audience, contender, node_is_at_hand
+from hub.bench.contenders import OURS, Contender, audience, contender, contenders
 
 FORGET_SECONDS = 60.0
 
@@ -22,12 +22,19 @@ async def bench_rush(
 ) -> dict[str, Any]:
     """The rush at each server."""
     results = {}
-    for name in [OURS, STOCK, *([NODE] if node_is_at_hand(modules) else [])]:
+    names, not_available = await contenders(modules)
+    for name in names:
         tell(f"{name}: {clients} clients come and go")
         async with contender(name, free_port(), modules) as running:
             results[name] = await _measure(running, clients)
     ours = results.pop(OURS)
-    return {"is_well": ours["left_behind"] == 0, "clients": clients, "hub": ours, "peers": results}
+    return {
+        "is_well": ours["left_behind"] == 0,
+        "clients": clients,
+        "hub": ours,
+        "peers": results,
+        "not_available": not_available,
+    }
 
 
 async def _measure(running: Contender, clients: int) -> dict[str, float]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from hub.bench.pipeline import Ground
 from hub.bench.processes import expect, said, say, start
 from hub.bench.survivors import Flock, Outcome
+from hub.bench.traffic import Ground
 from hub.bench.writers import Acknowledged, Orders
 
 CHANGES_PER_SECOND = 5.0

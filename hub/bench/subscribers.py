@@ -78,14 +78,9 @@ class Ear:
         await self.socket.open(hub_url, {"token": self._listener.token})
         for topic in self._listener.topics:
             fold = self.folds[topic] = TopicFold(topic)
-            answer = await self.socket.ask("subscribe", {"topic": topic})
-            self._answers.append(answer)
-            page = 0
-            while answer.get("more"):
-                page += 1
-                answer = await self.socket.ask("subscribe", {"topic": topic, "page": page})
-                self._answers.append(answer)
-            fold.snapshot(answer["epoch"], answer["offset"], (), ())
+            answers = await subscribe(self.socket, topic)
+            self._answers += answers
+            fold.snapshot(answers[-1]["epoch"], answers[-1]["offset"], (), ())
 
     def read(self, heard: list[Heard]) -> Tally:
         """Fold everything that was recorded; the counts of this socket."""
@@ -108,6 +103,14 @@ class Ear:
         fold = self.folds[answer["topic"]]
         for present in msgspec.convert(answer.get("rows", []), list[Present]):
             fold.held[present.entity, present.id] = (present.version, present.row)
+
+
+async def subscribe(socket: Socket, topic: str) -> list[dict[str, Any]]:
+    """Follow a topic; its answer, page by page."""
+    answers = [await socket.ask("subscribe", {"topic": topic})]
+    while answers[-1].get("more"):
+        answers.append(await socket.ask("subscribe", {"topic": topic, "page": len(answers)}))
+    return answers
 
 
 async def listen(listening: Listening) -> None:

@@ -23,11 +23,14 @@ TICK_SECONDS = 0.001
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What the writers shall do. `statement` takes ($1 id, $2 text) and returns the row's new version."""
+    """What the writers shall do. `statement` takes ($1 id, $2 text) and returns the row's new version.
+
+    Where `nudge_channel` is None nobody is told of the commits.
+    """
 
     database_url: str
     redis_url: str
-    nudge_channel: str
+    nudge_channel: str | None
     statement: str
     ids: list[str]
     rate_per_second: float
@@ -60,7 +63,7 @@ class Writers:
         orders = self._orders
         connections = [await asyncpg.connect(orders.database_url) for _ in range(orders.connections)]
         redis = Redis.from_url(orders.redis_url)
-        nudging = asyncio.create_task(self._nudge(redis))
+        nudging = asyncio.create_task(self._nudge(redis, orders.nudge_channel))
         say("ready")
         await hear()
         gc.collect()
@@ -98,12 +101,12 @@ class Writers:
             self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
             self._changed.set()
 
-    async def _nudge(self, redis: Redis) -> None:
+    async def _nudge(self, redis: Redis, channel: str | None) -> None:
         """After commits, one lossy hint for all that were made meanwhile, as the hub gives it."""
-        while True:
+        while channel is not None:
             await self._changed.wait()
             self._changed.clear()
-            await redis.publish(self._orders.nudge_channel, b"1")
+            await redis.publish(channel, b"1")
             await asyncio.sleep(NUDGE_PAUSE_SECONDS)
 
 

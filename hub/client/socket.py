@@ -86,6 +86,16 @@ class Socket:
         if self._websocket is not None:
             self._websocket.abort()
 
+    def pause(self) -> None:
+        """Read nothing more until `resume`; a hub that hears no pong meanwhile ends the session."""
+        if self._websocket is not None:
+            self._websocket.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._websocket is not None:
+            self._websocket.resume()
+
     def _text(self, text: bytes) -> None:
         self._heard = time.monotonic()
         kind = text[:2]

@@ -2,6 +2,7 @@
 
 demonstration   `hotpass demo` and `hotpass replay`: engines, schema, city, household, report
 benchmark       `hotpass bench`: a house of its own, and the load on it
+contests        the benchmarks that put a peer on the same engines
 household       the processes of Hotpass, and the environment each of them gets
 supervisor      starts them together, restarts what dies, stops them
 engines         Postgres and Valkey as one pair in one data directory

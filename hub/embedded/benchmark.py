@@ -1,6 +1,7 @@
 """`hotpass bench …`: engines, hub and sequencer of their own in a directory of their own, and the load on them.
 
-This is the composition root of the benchmarks: the rooms of `hub.bench` know neither SQL nor processes.
+This is the composition root of the benchmarks, with `contests`: the rooms of `hub.bench` know neither SQL nor the
+processes of the house.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from db.load import TOUCH_ORDER
 from db.migrate import migrate
 from db.seed import seed_city
 from hub.auth.sessions import open_sessions
-from hub.bench.pipeline import Ground, bench_pipeline
 from hub.bench.storm import bench_storm
+from hub.bench.traffic import Ground
 from hub.client.http import Api, open_session
 from hub.demo.city import City
 from hub.demo.founding import Site, found_city
@@ -40,15 +41,6 @@ PLACED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineWish:
-    """Which rates, for how long each, and how many hub workers."""
-
-    rates: Sequence[float] = (200.0, 500.0, 1000.0)
-    seconds: float = 6.0
-    hub_workers: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The house of a benchmark while it runs."""
 
@@ -59,17 +51,6 @@ class Started:
 
 
 Bench = Callable[[Started], Awaitable[dict[str, Any]]]
-
-
-def benchmark_pipeline(wish: PipelineWish, readout: Readout) -> dict[str, Any]:
-    """Run `hub.bench.pipeline` against real processes; the report, with `is_well`."""
-
-    async def bench(started: Started) -> dict[str, Any]:
-        report = await bench_pipeline(started.ground, rates=wish.rates, seconds=wish.seconds, tell=readout.say)
-        broken = sum(case["lost"] + case["duplicated"] + case["reordered"] for case in report["cases"])
-        return report | {"hub_workers": wish.hub_workers, "is_well": broken == 0}
-
-    return _with_house(bench, readout, hub_workers=wish.hub_workers)
 
 
 def benchmark_storm(clients: int, readout: Readout) -> dict[str, Any]:
@@ -89,10 +70,11 @@ def benchmark_storm(clients: int, readout: Readout) -> dict[str, Any]:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    return _with_house(bench, readout, hub_workers=1)
+    return with_house(bench, readout, hub_workers=1)
 
 
-def _with_house(bench: Bench, readout: Readout, *, hub_workers: int) -> dict[str, Any]:
+def with_house(bench: Bench, readout: Readout, *, hub_workers: int, orders: int = TOWN.orders) -> dict[str, Any]:
+    """What `bench` finds in a house of its own: engines, schema, so many open orders, hub and sequencer."""
     with tempfile.TemporaryDirectory(prefix="hotpass-bench-") as name:
         directory = Path(name)
         with readout.step("engines"):
@@ -104,13 +86,13 @@ def _with_house(bench: Bench, readout: Readout, *, hub_workers: int) -> dict[str
                 engines=engines, hub_port=claim(0, name="the hub"), ui_port=0, sockets=directory,
                 hub_workers=hub_workers, sequencers=1,
             )  # fmt: skip
-            return uvloop.run(_run(bench, house, readout))
+            return uvloop.run(_run(bench, house, readout, orders))
         finally:
             engines.stop()
 
 
-async def _run(bench: Bench, house: Household, readout: Readout) -> dict[str, Any]:
-    city = found_city(synthetic_day(1, TOWN), site=Site(region="bench"))
+async def _run(bench: Bench, house: Household, readout: Readout, orders: int) -> dict[str, Any]:
+    city = found_city(synthetic_day(1, replace(TOWN, orders=orders)), site=Site(region="bench"))
     engines = house.engines
     keys = make_key_ring(engines.credentials.secret_key)
     token_for = _tokens(keys, await _found(engines, city))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from hub.bench.contenders import OURS, STOCK, contender
-from hub.bench.fanout import bench_fanout
+import pytest
+
+from hub.bench.contenders import NODE_SOCKET_IO, OURS, STOCK, contender, contenders
+from hub.bench.fanout import bench_fanout, shapes_of
 from hub.bench.memory import bench_memory
+from hub.bench.node import lack_of
 from hub.bench.rush import bench_rush
 from hub.embedded.ports import claim
 
@@ -18,7 +21,7 @@ free_port = partial(claim, 0, name="a contender")
 async def test_a_fan_out_loses_nothing_and_names_its_peers():
     told = []
     report = await bench_fanout(
-        subscribers=[20], small_rooms=5, seconds=0.2, free_port=free_port, modules=MODULES, tell=told.append
+        shapes=shapes_of([20], 5), seconds=0.2, free_port=free_port, modules=MODULES, tell=told.append
     )
     case, small = report["cases"]
     assert report["is_well"]
@@ -28,7 +31,26 @@ async def test_a_fan_out_loses_nothing_and_names_its_peers():
     assert case["bare_send_us"] > 0
     assert STOCK in case["peers"]
     assert set(case["ratios"]) == set(case["peers"])
+    assert set(case["peers"]) | set(report["not_available"]) == {STOCK, NODE_SOCKET_IO}
     assert told[0].startswith(OURS)
+
+
+async def test_a_contender_that_cannot_run_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    names, not_available = await contenders(tmp_path)
+    assert names == [OURS, STOCK]
+    assert not_available == {NODE_SOCKET_IO: "node is not on the PATH"}
+
+
+async def test_a_peer_whose_packages_npm_cannot_install_is_named_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, code in (("node", 0), ("npm", 7)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lack = await lack_of(tmp_path / "modules", ("pg@8",))
+    assert lack == "npm could not install pg@8 (exit code 7)"
 
 
 async def test_a_rush_leaves_nobody_behind():

@@ -90,6 +90,7 @@ async def proxy(hub_url: str, fault: str) -> AsyncIterator[str]:
     """The URL of a proxy that commits `fault` once per connection."""
     there = urlsplit(hub_url)
     tasks: set[asyncio.Task[None]] = set()
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -97,18 +98,16 @@ async def proxy(hub_url: str, fault: str) -> AsyncIterator[str]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         hub_reader, hub_writer = await asyncio.open_connection(there.hostname, there.port, limit=1 << 24)
-        ways = [_hand_on(reader, hub_writer), _tamper(hub_reader, writer, saboteur(fault))]
-        running = [asyncio.ensure_future(way) for way in ways]
+        ways = (_hand_on(reader, hub_writer), _tamper(hub_reader, writer, saboteur(fault)))
+        running = [asyncio.ensure_future(way) for way in (*ways, over.wait())]
         try:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in running:
                 way.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-            # Both before the first wait: whoever cancels us there leaves none open.
             for side in (writer, hub_writer):
                 side.close()
-            for side in (writer, hub_writer):
                 with suppress(OSError):
                     await side.wait_closed()
 
@@ -117,6 +116,5 @@ async def proxy(hub_url: str, fault: str) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        over.set()
+        await asyncio.gather(*tasks)
