@@ -22,16 +22,21 @@ MOST_SILENCE_SECONDS = 5.0
 
 
 class Workers:
-    """The heartbeats of all workers of one start; made before they fork. Times are the host's monotonic clock."""
+    """The heartbeats of all workers of one start; made before they fork. Times are the host's monotonic clock.
+
+    Beats take no lock: a worker that is killed while it holds one would stop all the others for ever.
+    """
 
     def __init__(self, count: int) -> None:
         self.start = secrets.token_hex(8)
-        self._beats: Any = get_context("fork").Array("d", count)
+        fork = get_context("fork")
+        self._beats: Any = fork.RawArray("d", count)
+        self._claims = fork.Lock()
         self._own = -1
 
     def claim(self) -> None:
         """Take the place of a worker that does not beat."""
-        with self._beats.get_lock():
+        with self._claims:
             now = time.monotonic()
             self._own = min(range(len(self._beats)), key=lambda place: self._beats[place])
             self._beats[self._own] = now
