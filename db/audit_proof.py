@@ -7,7 +7,7 @@ that claims to be older than it is, and, with an anchor that was written down el
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -82,10 +82,10 @@ class Walk:
         self.last = number
 
 
-async def broken_places(connection: Connection, *, key: bytes | None, known: Anchor | None = None) -> list[str]:
+async def broken_places(connection: Connection, *, keys: Sequence[bytes], known: Anchor | None = None) -> list[str]:
     """Up to five places where the audit was tampered with; none is the only good answer.
 
-    `key` checks the signatures of the anchors; `known` is an anchor that was written down elsewhere.
+    `keys` check the signature of the newest anchor (none: unchecked); `known` is one that was written down elsewhere.
     """
     anchors = {row["number"]: row for row in await ANCHORS.rows(connection)}
     walk = Walk(wanted=frozenset(anchors) | ({known.number} if known else set()))
@@ -95,7 +95,7 @@ async def broken_places(connection: Connection, *, key: bytes | None, known: Anc
         before = row["hash"]
         if len(walk.broken) >= MOST_SHOWN:
             return walk.broken[:MOST_SHOWN]
-    broken = [*walk.broken, *_broken_anchors(anchors, walk, key), *_forgotten(known, walk)]
+    broken = [*walk.broken, *_broken_anchors(anchors, walk, keys), *_forgotten(known, walk)]
     broken += [f"row {row['id']} was emptied without a record" for row in await EMPTIED.rows(connection)]
     if anchors:
         newest = anchors[max(anchors)]["snapshot"]
@@ -110,16 +110,23 @@ async def waiting_rows(connection: Connection) -> int:
     return int(await WAITING.value(connection))
 
 
-def _broken_anchors(anchors: Mapping[int, Record], walk: Walk, key: bytes | None) -> list[str]:
+def _broken_anchors(anchors: Mapping[int, Record], walk: Walk, keys: Sequence[bytes]) -> list[str]:
+    """The newest anchor must be signed by a key of the house; it vouches for those before, whose keys may have gone."""
     broken = []
+    newest = max(anchors, default=0)
     for number, anchor in anchors.items():
-        is_signed = key is None or hmac.compare_digest(
-            anchor["mac"], anchor_mac(key, number, anchor["hash"], anchor["snapshot"])
+        is_signed = (
+            not keys
+            or number < newest
+            or any(
+                hmac.compare_digest(anchor["mac"], anchor_mac(key, number, anchor["hash"], anchor["snapshot"]))
+                for key in keys
+            )
         )
         if walk.hashes.get(number) != anchor["hash"] or not is_signed:
             broken.append(f"anchor {number} does not fit the chain")
-    if max(anchors, default=0) != walk.last:
-        broken.append(f"the chain ends at link {walk.last}, not at its anchor {max(anchors, default=0)}")
+    if newest != walk.last:
+        broken.append(f"the chain ends at link {walk.last}, not at its anchor {newest}")
     return broken
 
 

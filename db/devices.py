@@ -82,18 +82,35 @@ DEVICE_OF = Statement(
         where person_id = cast(:person_id as uuid) and paired_at is not null and removed_at is null"""
     )
 )
-# pin_pk; a PIN that somebody of this kitchen has: pin_once
+# pin_pk; no row, or pin_once: somebody of this kitchen has this PIN, under whichever key
 SET_PIN = Statement(
     text(
-        """insert into pin (person_id, kitchen_id, hash)
-        values (cast(:person_id as uuid), cast(:kitchen_id as uuid), cast(:hash as bytea))
-        on conflict (kitchen_id, person_id) do update set hash = excluded.hash, changed_at = clock_timestamp()"""
+        """insert into pin (person_id, kitchen_id, hash, key_id)
+        select cast(:person_id as uuid), cast(:kitchen_id as uuid), cast(:hash as bytea), cast(:key_id as bytea)
+        where not exists (select from pin where kitchen_id = cast(:kitchen_id as uuid)
+            and person_id <> cast(:person_id as uuid) and hash = any(cast(:hashes as bytea[])))
+        on conflict (kitchen_id, person_id) do update set hash = excluded.hash, key_id = excluded.key_id,
+            changed_at = clock_timestamp()"""
+    )
+)
+# pin_once: a PIN that was just given comes under the present key; one that was drawn anew meanwhile stays
+RENEW_PIN = Statement(
+    text(
+        """update pin set hash = cast(:hash as bytea), key_id = cast(:key_id as bytea)
+        where kitchen_id = cast(:kitchen_id as uuid) and hash = cast(:old as bytea)"""
+    )
+)
+# pin_pk: PINs that no key of the ring can find any more
+HAS_LOST_PINS = Statement(
+    text(
+        """select exists (select from pin
+        where kitchen_id = cast(:kitchen_id as uuid) and key_id <> all(cast(:key_ids as bytea[])))"""
     )
 )
 # pin_once; only who still has a grant for the kitchen
 PERSON_OF_PIN = Statement(
     text(
-        """select p.id::text from pin join person p on p.id = pin.person_id and p.is_active
+        """select p.id::text as person_id, pin.hash from pin join person p on p.id = pin.person_id and p.is_active
             join kitchen k on k.id = pin.kitchen_id
         where pin.kitchen_id = cast(:kitchen_id as uuid) and pin.hash = any(cast(:hashes as bytea[]))
             and exists (select from role_grant g where g.person_id = p.id

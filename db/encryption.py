@@ -4,6 +4,7 @@
 
 Invariant: the associated data is `table.column.row id`, so a sealed value copied to another row, column or table does
 not open. The ring holds the present key and those before it; `hub.jobs` seals old values anew under the present one.
+A ring is one object for the life of a process: a rotation renews it in place, and its holders see that at once.
 """
 
 from __future__ import annotations
@@ -40,24 +41,33 @@ def derive(secret: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=DERIVED_BYTES, salt=None, info=f"hotpass {purpose}".encode()).derive(secret)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DataKeys:
-    """The ring: sealing keys by id, and the keys of the blind indexes, the present one first."""
+    """The ring: sealing keys and keys of the blind indexes, each by id, the present one first."""
 
     current_id: bytes
     ciphers: dict[bytes, AESGCM] = field(repr=False)
-    index_keys: tuple[bytes, ...] = field(repr=False)
+    index_keys: dict[bytes, bytes] = field(repr=False)
+
+    def renew(self, other: DataKeys) -> None:
+        """Become another ring, for everybody who holds this one."""
+        # The index keys first: a thread that hashes meanwhile may find a key that is not yet the present one.
+        self.index_keys, self.ciphers, self.current_id = other.index_keys, other.ciphers, other.current_id
 
 
 def make_data_keys(secret: str, previous: Sequence[str] = ()) -> DataKeys:
     """The ring of the present data secret and of those before it. Raises `ValueError` for one that is too short."""
-    roots = [one.encode() for one in (secret, *previous)]
-    ids = [derive(root, "data key id")[:KEY_ID_BYTES] for root in roots]
+    roots = {data_key_id(one): one.encode() for one in (secret, *previous)}
     return DataKeys(
-        current_id=ids[0],
-        ciphers={key_id: AESGCM(derive(root, "data")) for key_id, root in zip(ids, roots, strict=True)},
-        index_keys=tuple(derive(root, "blind index") for root in roots),
+        current_id=data_key_id(secret),
+        ciphers={key_id: AESGCM(derive(root, "data")) for key_id, root in roots.items()},
+        index_keys={key_id: derive(root, "blind index") for key_id, root in roots.items()},
     )
+
+
+def data_key_id(secret: str) -> bytes:
+    """What a data secret is known by; it tells nothing of the secret."""
+    return derive(secret.encode(), "data key id")[:KEY_ID_BYTES]
 
 
 def seal(keys: DataKeys, text: str, *, table: str, column: str, row_id: str) -> bytes:
@@ -86,12 +96,17 @@ def key_id_of(sealed: bytes) -> bytes:
 
 def blind_index(keys: DataKeys, value: str, *, purpose: str) -> bytes:
     """What to store beside a sealed value, to find it by equality. Without the key it tells nothing."""
-    return _index(keys.index_keys[0], value, purpose)
+    return _index(keys.index_keys[keys.current_id], value, purpose)
 
 
 def blind_indexes(keys: DataKeys, value: str, *, purpose: str) -> list[bytes]:
     """Every index that a value may be stored under while a rotation is under way, the present one first."""
-    return [_index(key, value, purpose) for key in keys.index_keys]
+    return list(blind_indexes_by_key(keys, value, purpose=purpose).values())
+
+
+def blind_indexes_by_key(keys: DataKeys, value: str, *, purpose: str) -> dict[bytes, bytes]:
+    """As `blind_indexes`, by the id of the key."""
+    return {key_id: _index(key, value, purpose) for key_id, key in keys.index_keys.items()}
 
 
 def _index(key: bytes, value: str, purpose: str) -> bytes:

@@ -7,6 +7,7 @@ they hold also while the house is running.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,30 +121,30 @@ INVARIANTS = (
 )
 
 
-async def verify(url: str, *, key: bytes | None = None, anchor: Anchor | None = None) -> dict[str, dict[str, Any]]:
+async def verify(url: str, *, keys: Sequence[bytes] = (), anchor: Anchor | None = None) -> dict[str, dict[str, Any]]:
     """`broken_places` of the database at `url`. Raises one of `db.connection.DATABASE_AWAY`."""
     connection = await asyncpg.connect(
         url, server_settings={"application_name": "hotpass verify"}, command_timeout=STATEMENT_SECONDS
     )
     try:
-        return await broken_places(connection, key=key, anchor=anchor)
+        return await broken_places(connection, keys=keys, anchor=anchor)
     finally:
         await connection.close()
 
 
 async def broken_places(
-    connection: Connection, *, key: bytes | None = None, anchor: Anchor | None = None
+    connection: Connection, *, keys: Sequence[bytes] = (), anchor: Anchor | None = None
 ) -> dict[str, dict[str, Any]]:
     """Every invariant: its fact, whether it holds, and up to five places where it does not. One snapshot for all.
 
-    `key` checks the signatures of the audit's anchors; `anchor` is one that was written down elsewhere.
+    `keys` check the signatures of the audit's anchors; `anchor` is one that was written down elsewhere.
     """
     found = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for invariant in INVARIANTS:
             places = [row["place"] for row in await invariant.broken.rows(connection)]
             found[invariant.name] = {"fact": invariant.fact, "holds": not places, "places": places}
-        places = await audit_proof.broken_places(connection, key=key, known=anchor)
+        places = await audit_proof.broken_places(connection, keys=keys, known=anchor)
         waiting = await audit_proof.waiting_rows(connection)
         found["audit"] = {"fact": AUDIT_FACT, "holds": not places, "places": places, "not_yet_chained": waiting}
     return found

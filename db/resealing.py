@@ -1,7 +1,7 @@
 """Bringing private columns under the present data key, batch by batch, while the house is running.
 
 A row is rewritten only when it still holds what was read, so a change in between wins. The blind index of a phone and
-the blocks that name it move in the same statement.
+the blocks that name it move in the same statement; a block by phone whose number has no account moves by its own copy.
 """
 
 from __future__ import annotations
@@ -43,13 +43,39 @@ RESEAL_ADDRESS = Statement(
         where id = cast(:row_id as uuid) and line = cast(:old_line as bytea) and notes = cast(:old_notes as bytea)"""
     )
 )
-# Whole tables: some milliseconds for ten thousand rows. A password comes under the present key at its next right use.
-REMAINING = Statement(
+BLOCKS = Statement(
     text(
-        f"""select (select count(*) from contact where {OTHER_KEY.format("phone")}) as contacts,
-            (select count(*) from address where {OTHER_KEY.format("line")} or {OTHER_KEY.format("notes")}) as addresses,
-            (select count(*) from password
-                where split_part(hash, ':', 1) <> encode(cast(:key_id as bytea), 'hex')) as passwords"""
+        f"""select block_id::text as row_id, phone from block_phone
+        where {OTHER_KEY.format("phone")} order by block_id limit {BATCH}"""
+    )
+)
+RESEAL_BLOCK = Statement(
+    text(
+        """with moved as (
+            update block_phone set phone = cast(:sealed as bytea)
+            where block_id = cast(:row_id as uuid) and phone = cast(:old as bytea) returning block_id
+        )
+        update block set subject = encode(cast(:sealed_index as bytea), 'hex') from moved
+        where block.id = moved.block_id and block.lifted_at is null"""
+    )
+)
+# Whole tables: some milliseconds for ten thousand rows. What needs a data key, by the id of the key in hex, null where
+# it is older than that note. Passwords and PINs come under the present key at their next right use.
+UNDER = Statement(
+    text(
+        """select key_id, what, count(*) as rows from (
+            select encode(substring(phone from 2 for 4), 'hex') as key_id, 'contacts' as what from contact
+            union all select encode(substring(line from 2 for 4), 'hex'), 'addresses' from address
+            union all select encode(substring(notes from 2 for 4), 'hex'), 'addresses' from address
+                where substring(notes from 2 for 4) <> substring(line from 2 for 4)
+            union all select encode(substring(phone from 2 for 4), 'hex'), 'blocks' from block_phone
+            union all select null, 'blocks' from block b
+                where kind = 'phone' and lifted_at is null and expires_at > clock_timestamp()
+                    and not exists (select from block_phone p where p.block_id = b.id)
+                    and not exists (select from contact c where encode(c.phone_index, 'hex') = b.subject)
+            union all select split_part(hash, ':', 1), 'passwords' from password
+            union all select encode(key_id, 'hex'), 'pins' from pin
+        ) as found group by key_id, what order by key_id, what"""
     )
 )
 UPGRADE_PASSWORD = Statement(

@@ -11,7 +11,7 @@ client          the typed client of our own API and socket; demo and bench are b
 demo, bench     the simulated city; what `hotpass bench` runs
 embedded        Postgres and Valkey from their wheels, and what keeps every process of a demo
 app, settings   the composition root, and the one object of settings; provisions: what those amount to
-cli             the command line; arguments and benchmarks are parts of it
+cli             the command line; arguments, benchmarks and key_commands are parts of it
 
 Arrows: a noun never imports another noun; only `app` and `cli` wire. `pyproject.toml` holds them as contracts.
 """

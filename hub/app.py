@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -24,9 +24,7 @@ from redis.asyncio import Redis
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from db.audit import anchor_key
 from db.connection import DATABASE_AWAY, Database
-from db.encryption import derive
 from hub.auth.api import ENDPOINTS as AUTH
 from hub.auth.entry_api import ENDPOINTS as SIGN_IN
 from hub.auth.machine_api import ENDPOINTS as MACHINES
@@ -37,9 +35,10 @@ from hub.gateway.authority import Authority
 from hub.gateway.endpoint import Endpoints
 from hub.gateway.hashing import Hasher
 from hub.gateway.house import House
+from hub.gateway.key_file import Rings, follow
 from hub.gateway.nudge import Nudge
 from hub.gateway.rate_limit import Limiter
-from hub.gateway.tokens import KeyRing, Verified
+from hub.gateway.tokens import Verified
 from hub.gateway.watch import Watch
 from hub.jobs import (
     archive_orders,
@@ -59,7 +58,7 @@ from hub.observability import logs
 from hub.observability.health import Health, Workers, revive
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
-from hub.provisions import EMBEDDED_SCALE, data_keys_of, key_ring_of, secret_of, sender_of, socket_limits_of, urls_of
+from hub.provisions import EMBEDDED_SCALE, rings_of, sender_of, socket_limits_of, urls_of
 from hub.realtime.endings import end_all
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
@@ -158,20 +157,20 @@ def _live_and_die(
         database = Database(urls.database, size=settings.database_pool_size, application="hotpass hub")
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
-        authority, keys, nudge = Authority(database), key_ring_of(settings), Nudge(redis)
+        authority, rings, nudge = Authority(database), rings_of(settings), Nudge(redis)
         live = holder["live"] = LiveHub(
-            server=server, database=database, redis=redis, authority=authority, keys=keys,
+            server=server, database=database, redis=redis, authority=authority, keys=rings.signing,
             settings=LiveSettings(
                 redis_url=urls.redis, ring_changes=settings.topic_ring_changes, socket_limits=socket_limits_of(settings)
             ),
         )  # fmt: skip
         app.ctx.house = house_of(
-            settings, database=database, redis=redis, authority=authority, keys=keys, nudge=nudge,
+            settings, database=database, redis=redis, authority=authority, rings=rings, nudge=nudge,
             take_positions=live.intake.take,
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()
-        running = (workers.beat(), nudge.run(), app.ctx.house.watch.run())
+        running = (workers.beat(), nudge.run(), app.ctx.house.watch.run(), *following(settings, rings))
         tasks.extend(asyncio.create_task(one) for one in running)
         tune_garbage_collector()
 
@@ -199,26 +198,31 @@ def _live_and_die(
 
 
 def house_of(
-    settings: Settings, *, database: Database, redis: Redis, nudge: Nudge, keys: KeyRing, **parts: Any
+    settings: Settings, *, database: Database, redis: Redis, nudge: Nudge, rings: Rings, **parts: Any
 ) -> House:
     """What every handler of a worker may use; `parts` are those that the live hub has too."""
-    data_keys, is_embedded = data_keys_of(settings), settings.profile == "embedded"
+    is_embedded = settings.profile == "embedded"
     return House(
         database=database,
         redis=redis,
         nudge=nudge,
-        keys=keys,
-        verified=Verified(keys),
-        data_keys=data_keys,
+        keys=rings.signing,
+        verified=Verified(rings.signing),
+        data_keys=rings.data,
         limiter=Limiter(urls_of(settings).redis, scale=EMBEDDED_SCALE if is_embedded else 1),
-        hasher=Hasher(data_keys),
+        hasher=Hasher(rings.data),
         watch=Watch(database, nudge),
         send_text=sender_of(settings, redis),
-        tracking_secret=derive(secret_of(settings).encode(), "tracking").hex(),
+        tracking_secret=rings.tracking_secret,
         access_token_seconds=settings.access_token_seconds,
         is_embedded=is_embedded,
         **parts,
     )
+
+
+def following(settings: Settings, rings: Rings) -> list[Coroutine[Any, Any, None]]:
+    """What keeps the rings of this process as their file says; nothing where they came in variables."""
+    return [] if settings.key_file is None else [follow(settings.key_file, rings)]
 
 
 async def started(database: Database) -> None:
@@ -252,15 +256,18 @@ def run_dispatcher(settings: Settings, told: Told) -> None:
 
 def run_jobs(settings: Settings, told: Told) -> None:
     """Do the clock's own work until SIGTERM."""
-    urls = urls_of(settings)
+    urls, rings = urls_of(settings), rings_of(settings)
     jobs = (
         fire_lines.JOB, expire_orders.JOB, expire_offers.JOB, expire_grants.JOB, archive_orders.JOB,
-        forget.job(settings.change_log_days), forget_sign_ins.JOB, audit_chain.job(anchor_key(secret_of(settings))),
-        reseal.job(data_keys_of(settings)),
+        forget.job(settings.change_log_days), forget_sign_ins.JOB, audit_chain.job(rings),
+        reseal.job(rings.data),
     )  # fmt: skip
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:
-        await run_all_jobs(database=database, direct_url=urls.direct, jobs=jobs, after=nudge)
+        async with asyncio.TaskGroup() as group:
+            for one in following(settings, rings):
+                group.create_task(one)
+            await run_all_jobs(database=database, direct_url=urls.direct, jobs=jobs, after=nudge)
 
     _run(settings, "jobs", told, partial(_with_engines, settings, "jobs", work))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from hub.gateway.key_file import Rings
     from hub.settings import Settings
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
@@ -63,14 +64,27 @@ def needed_database(settings: Settings, data: Path | None, *, json: bool) -> str
     return url
 
 
-def found_secret(settings: Settings, data: Path | None) -> str | None:
-    """The secret key of the settings, else of the data directory; None where neither has one."""
-    from hub.embedded.credentials import FILE_NAME, credentials
+def found_rings(settings: Settings, data: Path | None) -> Rings | None:
+    """The keys of the key file or the variables, else of the data directory; None where there are none."""
+    from datetime import UTC, datetime
 
+    from hub.gateway.key_file import read_key_file, rings_at
+    from hub.provisions import rings_of
+
+    if data is None and (settings.key_file is not None or settings.secret_key is not None):
+        return rings_of(settings)
+    path = found_key_file(settings, data)
+    return None if path is None else rings_at(read_key_file(path), datetime.now(UTC))
+
+
+def found_key_file(settings: Settings, data: Path | None) -> Path | None:
+    """The key file of the settings, else of the data directory, made where that has only its first keys."""
+    from hub.embedded.credentials import FILE_NAME, credentials, key_file
+
+    if data is None and settings.key_file is not None:
+        return settings.key_file
     directory = data or settings.data_directory
-    if settings.secret_key is not None and data is None:
-        return settings.secret_key.get_secret_value()
-    return credentials(directory).secret_key if (directory / FILE_NAME).exists() else None
+    return key_file(directory, credentials(directory)) if (directory / FILE_NAME).exists() else None
 
 
 def say(result: dict[str, Any], text: str, *, json: bool) -> None:

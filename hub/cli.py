@@ -25,12 +25,13 @@ from hub.arguments import (
     Speed,
     fail,
     find_servers,
-    found_secret,
+    found_rings,
     needed_database,
     read_settings,
     say,
 )
 from hub.benchmarks import bench
+from hub.key_commands import keys
 
 if TYPE_CHECKING:
     from hub.demo.day import Day
@@ -47,6 +48,7 @@ app = typer.Typer(
 users = typer.Typer(no_args_is_help=True, help="People and what they may do.")
 app.add_typer(users, name="users")
 app.add_typer(bench, name="bench")
+app.add_typer(keys, name="keys")
 
 
 class Kind(StrEnum):
@@ -205,7 +207,7 @@ def verify(
     """Recompute from the rows of the database what must hold over all of them, the chain of the audit included."""
     import asyncio
 
-    from db.audit import Anchor, anchor_key
+    from db.audit import Anchor
     from db.invariants import verify as recompute
 
     settings = read_settings()
@@ -213,9 +215,9 @@ def verify(
         known = None if anchor is None else Anchor.read(anchor)
     except ValueError:
         fail(f"{anchor!r} is no anchor; the jobs log them as NUMBER:HASH.", json=json, code=USAGE)
-    secret = found_secret(settings, data)
-    key = None if secret is None else anchor_key(secret)
-    found = asyncio.run(recompute(needed_database(settings, data, json=json), key=key, anchor=known))
+    rings = found_rings(settings, data)
+    keys = () if rings is None else rings.anchor_keys
+    found = asyncio.run(recompute(needed_database(settings, data, json=json), keys=keys, anchor=known))
     is_well = all(row["holds"] for row in found.values())
     lines = [f"{'ok  ' if row['holds'] else 'FAIL'} {row['fact']}{_shown(row['places'])}" for row in found.values()]
     say({"invariants": found, "is_well": is_well}, "\n".join(lines), json=json)
@@ -260,12 +262,13 @@ def add(
         fail(f"{role!r} is not a role; use one of: {', '.join(Role)}", json=json, code=USAGE)
     settings = read_settings()
     url = needed_database(settings, data, json=json)
-    secret = found_secret(settings, data) if token else None
-    if token and secret is None:
+    rings = found_rings(settings, data) if token else None
+    if token and rings is None:
         fail("No secret key to sign tokens: set HOTPASS_SECRET_KEY, or give --data DIR.", json=json)
     who = Newcomer(name=name, role=Role(role), scope=scope, locale=locale, region=region)
     try:
-        added = asyncio.run(add_newcomer(url, who, secret=secret, token_seconds=settings.access_token_seconds))
+        ring = None if rings is None else rings.signing
+        added = asyncio.run(add_newcomer(url, who, ring=ring, token_seconds=settings.access_token_seconds))
     except asyncpg.CheckViolationError:
         fail(f"{scope!r} is not a scope; write *, region:NAME, kitchen:ID or own", json=json, code=USAGE)
     except ValueError as error:

@@ -6,12 +6,13 @@ Everything here takes `Settings` and gives values; nothing is opened and nothing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
 from db.encryption import DataKeys, derive, make_data_keys
 from hub.auth import senders
-from hub.gateway.tokens import KeyRing, make_key_ring
+from hub.gateway.key_file import Rings, make_rings, read_key_file, rings_at
 from hub.realtime.sockets import SocketLimits
 from hub.settings import NotConfigured, Settings
 
@@ -40,18 +41,24 @@ def urls_of(settings: Settings) -> Urls:
 
 
 def secret_of(settings: Settings) -> str:
-    """The secret that signs tokens. Raises `NotConfigured`."""
+    """The secret of the variables that signs tokens. Raises `NotConfigured`."""
     if settings.secret_key is None:
         raise NotConfigured("set HOTPASS_SECRET_KEY; make one with: openssl rand -base64 48")
     return settings.secret_key.get_secret_value()
 
 
-def key_ring_of(settings: Settings) -> KeyRing:
-    """The keys of the tokens, the present one first."""
-    return make_key_ring(secret_of(settings), [key.get_secret_value() for key in settings.previous_secret_keys])
+def rings_of(settings: Settings) -> Rings:
+    """The keys of the key file, else of the variables. Raises `NotConfigured`."""
+    if settings.key_file is None:
+        previous = (key.get_secret_value() for key in settings.previous_secret_keys)
+        return make_rings((secret_of(settings), *previous), _data_keys_of(settings))
+    try:
+        return rings_at(read_key_file(settings.key_file), datetime.now(UTC))
+    except (OSError, ValueError) as error:
+        raise NotConfigured(f"HOTPASS_KEY_FILE: {error}; make the file with: hotpass keys adopt") from error
 
 
-def data_keys_of(settings: Settings) -> DataKeys:
+def _data_keys_of(settings: Settings) -> DataKeys:
     """The keys of the private columns. Raises `NotConfigured` where real engines keep real people without one."""
     previous = [key.get_secret_value() for key in settings.previous_data_keys]
     if settings.data_key is not None:

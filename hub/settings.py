@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey URL")
     secret_key: SecretStr | None = Field(None, description="at least 32 bytes; signs access tokens")
     data_key: SecretStr | None = Field(None, description="at least 32 bytes; encrypts phones and addresses")
+    key_file: Path | None = Field(
+        None, description="file of both rings, instead of keys in variables; `hotpass keys rotate` renews it live"
+    )
     previous_secret_keys: tuple[SecretStr, ...] = Field(
         (), description="secret keys that still verify tokens, newest first"
     )

@@ -15,7 +15,10 @@ MOST_LINES_OF_A_FILE = 350  # 300 is the aim; this is where a second idea has mo
 MOST_LINES_OF_A_FUNCTION = 60
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc", "core", "stuff"}
 # The only rooms that join others: what wires them, and what they are handed.
-UNBOUND = {"hub.app", "hub.arguments", "hub.benchmarks", "hub.cli", "hub.domain", "hub.provisions", "hub.settings"}
+UNBOUND = {
+    "hub.app", "hub.arguments", "hub.benchmarks", "hub.cli", "hub.domain", "hub.key_commands", "hub.provisions",
+    "hub.settings",
+}  # fmt: skip
 UNFINISHED = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from db import devices
-from db.encryption import DataKeys, blind_index, blind_indexes
+from db.encryption import DataKeys, blind_index, blind_indexes, blind_indexes_by_key
 from db.scope import reach_values
+from db.statement import Connection
 from hub.auth.sessions import Caller, Doorkeeper, SignIn, open_session
 from hub.domain.errors import Conflict, Forbidden, NotFound, RateLimited, Unauthenticated
 from hub.domain.roles import Permission, Place, may
@@ -90,17 +91,27 @@ async def new_pin(call: Call, kitchen_id: str) -> str:
             raise NotFound("there is no such kitchen, or not for you")
         for _ in range(PIN_ATTEMPTS):
             pin = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-            try:
-                await devices.SET_PIN.run(
-                    conn,
-                    person_id=call.who.person_id,
-                    kitchen_id=kitchen_id,
-                    hash=blind_index(call.house.data_keys, f"{kitchen_id}{pin}", purpose="pin"),
-                )
-            except asyncpg.UniqueViolationError:
-                continue  # somebody of this kitchen has it: draw another
-            return pin
+            if await _is_set(conn, call.house.data_keys, call.who.person_id, kitchen_id, pin):
+                return pin
     raise Conflict("no PIN was free: try again", code="pin.none_free")
+
+
+async def _is_set(conn: Connection, keys: DataKeys, person_id: str, kitchen_id: str, pin: str) -> bool:
+    """Give a PIN to a person, unless somebody else of this kitchen has it."""
+    hashes = blind_indexes_by_key(keys, f"{kitchen_id}{pin}", purpose="pin")
+    try:
+        return bool(
+            await devices.SET_PIN.run(
+                conn,
+                person_id=person_id,
+                kitchen_id=kitchen_id,
+                hash=hashes[keys.current_id],
+                key_id=keys.current_id,
+                hashes=list(hashes.values()),
+            )
+        )
+    except asyncpg.UniqueViolationError:
+        return False
 
 
 async def switch(call: Call, keeper: Doorkeeper, pin: str, caller: Caller) -> SignIn:
@@ -110,13 +121,24 @@ async def switch(call: Call, keeper: Doorkeeper, pin: str, caller: Caller) -> Si
     if device is None:
         raise Forbidden("only a paired tablet switches by PIN", code="pin.not_a_tablet")
     await _take(call.house.limiter, PINS, device["id"])
-    kitchen_id = device["kitchen_id"]
-    hashes = blind_indexes(keeper.data_keys, f"{kitchen_id}{pin}", purpose="pin")
     async with keeper.database.connection() as conn:
-        person_id = await devices.PERSON_OF_PIN.value(conn, kitchen_id=kitchen_id, hashes=hashes)
-    if person_id is None:
-        raise Unauthenticated("nobody of this kitchen has this PIN", code="pin.wrong")
+        person_id = await _person_of_pin(conn, keeper.data_keys, device["kitchen_id"], pin)
     return await open_session(keeper, person_id, kind=SessionKind.DEVICE, device=device["name"], caller=caller)
+
+
+async def _person_of_pin(conn: Connection, keys: DataKeys, kitchen_id: str, pin: str) -> str:
+    """Whose PIN it is; it comes under the present key, now that it is known for a moment. Raises `Unauthenticated`."""
+    hashes = blind_indexes_by_key(keys, f"{kitchen_id}{pin}", purpose="pin")
+    row = await devices.PERSON_OF_PIN.row(conn, kitchen_id=kitchen_id, hashes=list(hashes.values()))
+    if row is None:
+        told = "nobody of this kitchen has this PIN"
+        if await devices.HAS_LOST_PINS.value(conn, kitchen_id=kitchen_id, key_ids=list(hashes)):
+            told += ": those from before the change of keys are gone, get a new one"
+        raise Unauthenticated(told, code="pin.wrong")
+    present = hashes[keys.current_id]
+    if row["hash"] != present:
+        await devices.RENEW_PIN.run(conn, kitchen_id=kitchen_id, old=row["hash"], hash=present, key_id=keys.current_id)
+    return str(row["person_id"])
 
 
 def _reach(call: Call) -> dict[str, Any]:

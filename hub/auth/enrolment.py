@@ -11,7 +11,7 @@ from db.people import enrol
 from db.riders import ADD_RIDER
 from hub.auth.sessions import create_session
 from hub.domain.roles import Role
-from hub.gateway.tokens import issue_access, make_key_ring
+from hub.gateway.tokens import KeyRing, issue_access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,8 @@ class Newcomer:
     region: str | None = None
 
 
-async def add_newcomer(database_url: str, who: Newcomer, *, secret: str | None, token_seconds: int) -> dict[str, Any]:
-    """Add the person in one transaction: `{person_id}`, and given a secret the tokens of a first sign-in.
+async def add_newcomer(database_url: str, who: Newcomer, *, ring: KeyRing | None, token_seconds: int) -> dict[str, Any]:
+    """Add the person in one transaction: `{person_id}`, and given a ring the tokens of a first sign-in.
 
     Raises `ValueError` for a rider without a region of kitchens, asyncpg's `CheckViolationError` for what is no scope.
     """
@@ -45,14 +45,12 @@ async def add_newcomer(database_url: str, who: Newcomer, *, secret: str | None, 
                 )
                 if not added:
                     raise ValueError(f"there is no kitchen in {who.region!r}: a rider works where kitchens are")
-            if secret is None:
+            if ring is None:
                 return {"person_id": person_id}
             session_id, refresh_token = await create_session(connection, person_id, "command line")
     finally:
         await connection.close()
-    token, expires_at = issue_access(
-        make_key_ring(secret), person_id=person_id, session_id=session_id, lifetime_seconds=token_seconds
-    )
+    token, expires_at = issue_access(ring, person_id=person_id, session_id=session_id, lifetime_seconds=token_seconds)
     return {
         "person_id": person_id, "access_token": token, "expires_at": expires_at, "refresh_token": refresh_token,
     }  # fmt: skip

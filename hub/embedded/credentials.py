@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from hub.gateway.key_file import locked, new_key_file, write_key_file, write_private
+
 FILE_NAME = "credentials.json"
+KEY_FILE_NAME = "keys.json"
 KEY_BYTES = 48
 
 
@@ -19,7 +22,7 @@ def _key() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Everything secret that one embedded Hotpass needs."""
+    """Everything secret that one embedded Hotpass needs; `secret_key` and `data_key` are the first of their rings."""
 
     database_password: str = field(default_factory=_key, repr=False)
     redis_password: str = field(default_factory=_key, repr=False)
@@ -38,13 +41,10 @@ def credentials(directory: Path) -> Credentials:
     return made
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read, never seen half written: written aside, synced, then renamed."""
-    aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+def key_file(directory: Path, made: Credentials) -> Path:
+    """The file of both rings of keys, made with the first keys at the first call."""
+    path = directory / KEY_FILE_NAME
+    with locked(path):
+        if not path.exists():
+            write_key_file(path, new_key_file((made.secret_key,), (made.data_key,), datetime.now(UTC)))
+    return path

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ from hub.embedded.household import PREFERRED_HUB_PORT, PREFERRED_UI_PORT, Househ
 from hub.embedded.ports import claim, claim_preferred
 from hub.embedded.readout import Readout
 from hub.embedded.supervisor import Supervisor
-from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link, make_key_ring
+from hub.gateway.key_file import follow, read_key_file, rings_at
+from hub.gateway.tokens import KeyRing, issue_access, issue_demo_link
 
 ACTOR_TOKEN_SECONDS = 3600
 ACTORS = "simulated city"
@@ -114,14 +116,19 @@ async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any
     try:
         if not await _before(over.wait(), supervisor.start()):
             return {"is_well": False, "stopped": "before all was ready"}
-        keys = make_key_ring(house.engines.credentials.secret_key)
-        _invite(readout, house, keys, city)
-        watch = asyncio.create_task(supervisor.watch(house.engines.postgres, house.engines.redis))
+        key_file = house.engines.key_file
+        rings = rings_at(read_key_file(key_file), datetime.now(UTC))
+        _invite(readout, house, rings.signing, city)
+        beside = [
+            asyncio.create_task(supervisor.watch(house.engines.postgres, house.engines.redis)),
+            asyncio.create_task(follow(key_file, rings)),
+        ]
         try:
-            report = await _city(wish, house, _tokens(keys, sessions), day, city, readout, over)
+            report = await _city(wish, house, _tokens(rings.signing, sessions), day, city, readout, over)
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
         return report | {"restarts": supervisor.restarts}
     finally:
         readout.end()

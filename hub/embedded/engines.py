@@ -10,12 +10,13 @@ from pathlib import Path
 
 import orjson
 
-from hub.embedded.credentials import Credentials, credentials, write_private
+from hub.embedded.credentials import Credentials, credentials, key_file
 from hub.embedded.ownership import Ownership, own
 from hub.embedded.ports import LOOPBACK, claim
 from hub.embedded.postgres import DATABASE, ROLE, postgres
 from hub.embedded.process import Process
 from hub.embedded.valkey import valkey
+from hub.gateway.key_file import write_private
 
 RUNNING = "running.json"
 
@@ -31,6 +32,11 @@ class Engines:
     redis_port: int
     credentials: Credentials
     ownership: Ownership = field(repr=False)
+
+    @property
+    def key_file(self) -> Path:
+        """The rings of keys, which `hotpass keys` rotates."""
+        return key_file(self.directory, self.credentials)
 
     @property
     def database_url(self) -> str:

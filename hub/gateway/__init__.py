@@ -4,6 +4,7 @@ headers       who may knock at all, and what every answer carries
 access_log    the request's identity and its line in the log
 rate_limit    how often somebody may ask
 tokens        the key ring, access tokens, demo links
+key_file      the rings on disk, their rotation, and how running processes follow it
 hashing       slow hashes of passwords, in few threads
 authority     who somebody is and what they are granted, kept fresh by the changes themselves
 access        which topic a principal may follow; scopes: which there are

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-from db.encryption import DataKeys, blind_indexes
+from db.encryption import DataKeys, blind_indexes_by_key
 from hub.domain.errors import Unavailable
 
 COST = 12  # 245 ms on the reference machine; OWASP asks for at least 10
@@ -72,5 +72,5 @@ class Hasher:
 
     def _pre_hashes(self, password: str) -> dict[bytes, bytes]:
         normal = unicodedata.normalize("NFKC", password)
-        keyed = blind_indexes(self._keys, normal, purpose=PURPOSE)
-        return {key_id: b64encode(one) for key_id, one in zip(self._keys.ciphers, keyed, strict=True)}
+        keyed = blind_indexes_by_key(self._keys, normal, purpose=PURPOSE)
+        return {key_id: b64encode(one) for key_id, one in keyed.items()}

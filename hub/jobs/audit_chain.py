@@ -10,6 +10,7 @@ import time
 
 from db.audit import PAGE, chain_on
 from db.connection import Database
+from hub.gateway.key_file import Rings
 from hub.jobs.runner import Job
 from hub.observability import logs
 
@@ -18,14 +19,14 @@ EVERY_SECONDS = 2.0
 TOLD_EVERY_SECONDS = 60.0
 
 
-def job(key: bytes) -> Job:
-    """The job; `key` signs the anchors and never enters the database."""
+def job(rings: Rings) -> Job:
+    """The job; the present anchor key signs the anchors and never enters the database."""
     told_at = -TOLD_EVERY_SECONDS
 
     async def chain(database: Database) -> int:
         nonlocal told_at
         async with database.connection() as connection:
-            chained, anchor = await chain_on(connection, key)
+            chained, anchor = await chain_on(connection, rings.anchor_keys[0])
         if chained and time.monotonic() - told_at > TOLD_EVERY_SECONDS:
             told_at = time.monotonic()
             LOG.info("audit anchor", anchor=str(anchor))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import secrets
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from db import blocks
-from db.encryption import blind_index
+from db.encryption import DataKeys, blind_index, seal
 from hub.domain.errors import Conflict, NotFound, Unprocessable
 from hub.domain.geo import is_on_globe
 from hub.gateway.creating import create
@@ -21,16 +23,27 @@ from hub.users.people import check_everywhere
 LONGEST_DAYS = 366
 
 
-def subject_of(call: Call, kind: str, value: str) -> str:
-    """What the database compares. Raises `Unprocessable` for a value that does not fit the kind."""
+def subject_of(keys: DataKeys, kind: str, value: str, *, block_id: str) -> tuple[str, bytes | None]:
+    """What the database compares, and the number sealed, for a block by phone.
+
+    Raises `Unprocessable` for a value that does not fit the kind.
+    """
     if kind == "phone":
-        return blind_index(call.house.data_keys, normal_phone(value, path="$.value"), purpose=PHONE).hex()
+        phone = normal_phone(value, path="$.value")
+        sealed = seal(keys, phone, table="block_phone", column="phone", row_id=block_id)
+        return blind_index(keys, phone, purpose=PHONE).hex(), sealed
     if kind == "person":
         try:
-            return str(UUID(value))
+            return str(UUID(value)), None
         except ValueError as error:
             raise Unprocessable("this is not an id", path="$.value") from error
-    return cell_of(value)
+    return cell_of(value), None
+
+
+def new_block_id() -> str:
+    """A UUID of version 7, whose order follows time (RFC 9562 section 5.7): the number is sealed to its block."""
+    milliseconds = time.time_ns() // 1_000_000
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)))
 
 
 def cell_of(value: str) -> str:
@@ -50,11 +63,15 @@ async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, ex
     now = datetime.now(UTC)
     if expires_at.tzinfo is None or not now < expires_at <= now + timedelta(days=LONGEST_DAYS):
         raise Unprocessable("a block ends within a year, with an offset from UTC", path="$.expires_at")
+    block_id = new_block_id()
+    subject, phone = subject_of(call.house.data_keys, kind, value, block_id=block_id)
     row = await create(
         call,
         blocks.ADD,
+        block_id=block_id,
         kind=kind,
-        subject=subject_of(call, kind, value),
+        subject=subject,
+        phone=phone,
         effect=effect,
         reason=reason.strip(),
         expires_at=expires_at,

@@ -29,6 +29,7 @@ from tests.signing import sign_in, token_for
 
 REDIS_DATABASE = 15
 DATA_SECRET = "a data secret of the tests, long enough"
+FORMER_DATA_SECRET = "the data secret before that, long enough too"
 SECRET = "a secret of the tests, long enough for a key"
 
 
@@ -105,7 +106,8 @@ async def hub_url(engines: Engines, module_database_url: str) -> AsyncIterator[s
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     settings = Settings(
         profile="embedded", database_url=SecretStr(module_database_url), redis_url=SecretStr(redis_url),
-        secret_key=SecretStr(SECRET), data_key=SecretStr(DATA_SECRET), hub_url=url,
+        secret_key=SecretStr(SECRET), data_key=SecretStr(DATA_SECRET),
+        previous_data_keys=(SecretStr(FORMER_DATA_SECRET),), hub_url=url,
     )  # fmt: skip
     sequencer = Sequencer(database_url=module_database_url, redis_url=redis_url, stream_length=1000)
     sequencing = asyncio.create_task(sequencer.run())

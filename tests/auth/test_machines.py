@@ -9,8 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from db import devices
 from db.connection import Database
-from tests.auth.conftest import bearer, keyed
+from db.encryption import blind_index, make_data_keys
+from tests.auth.conftest import DATA_SECRET, FORMER_DATA_SECRET, bearer, keyed
 
 NewPerson = Callable[..., Awaitable[str]]
 Json = dict[str, Any]
@@ -136,6 +138,57 @@ async def test_a_pin_switches_to_its_cook_until_they_leave(
         await conn.execute("delete from role_grant where person_id = $1", cook)
     status, refused = await ask(api, "POST", "/v1/devices/switch", of(tablet), {"pin": told["pin"]})
     assert (status, refused["code"]) == (401, "pin.wrong")
+
+
+PIN = """
+insert into pin (person_id, kitchen_id, hash, key_id) values ($1, $2, $3, $4)
+on conflict (kitchen_id, person_id) do update set hash = excluded.hash, key_id = excluded.key_id
+"""
+
+
+async def give_pin(database: Database, secret: str, person_id: str, kitchen_id: str, pin: str) -> None:
+    """A PIN as it was given while `secret` was the present data key."""
+    keys = make_data_keys(secret)
+    async with database.connection() as conn:
+        hashed = blind_index(keys, f"{kitchen_id}{pin}", purpose="pin")
+        await conn.execute(PIN, person_id, kitchen_id, hashed, keys.current_id)
+
+
+async def test_a_pin_of_the_former_key_comes_under_the_present_one_when_it_is_used(
+    api: aiohttp.ClientSession, manager: str, kitchen_id: str, new_person: NewPerson, database: Database
+) -> None:
+    cook = await new_person("Chitra", role="cook", scope=f"kitchen:{kitchen_id}")
+    await give_pin(database, FORMER_DATA_SECRET, cook, kitchen_id, "271828")
+    _, tablet = await pair(api, (await add_tablet(api, manager, kitchen_id))["code"])
+    for _ in range(2):
+        status, switched = await ask(api, "POST", "/v1/devices/switch", of(tablet), {"pin": "271828"})
+        assert (status, switched["person"]["id"]) == (200, cook)
+    present = make_data_keys(DATA_SECRET)
+    async with database.connection() as conn:
+        row = await conn.fetchrow("select hash, key_id from pin where person_id = $1", cook)
+        taken = await devices.SET_PIN.run(
+            conn, person_id=manager, kitchen_id=kitchen_id, hash=b"x", key_id=b"x", hashes=[row["hash"]]
+        )
+    assert row["key_id"] == present.current_id
+    assert row["hash"] == blind_index(present, f"{kitchen_id}271828", purpose="pin")
+    assert taken == 0  # under whichever key: nobody else of this kitchen gets this PIN
+
+
+async def test_a_pin_whose_key_has_gone_is_drawn_anew(
+    api: aiohttp.ClientSession, manager: str, kitchen_id: str, new_person: NewPerson, database: Database
+) -> None:
+    cook = await new_person("Chitra", role="cook", scope=f"kitchen:{kitchen_id}")
+    await give_pin(database, "a data secret that has left the ring", cook, kitchen_id, "314159")
+    _, tablet = await pair(api, (await add_tablet(api, manager, kitchen_id))["code"])
+    status, refused = await ask(api, "POST", "/v1/devices/switch", of(tablet), {"pin": "314159"})
+    assert (status, refused["code"]) == (401, "pin.wrong")
+    assert "get a new one" in refused["detail"]
+    _, told = await ask(api, "POST", "/v1/me/pin", bearer(cook), {"kitchen_id": kitchen_id})
+    status, switched = await ask(api, "POST", "/v1/devices/switch", of(tablet), {"pin": told["pin"]})
+    assert (status, switched["person"]["id"]) == (200, cook)
+    wrong = f"{(int(told['pin']) + 1) % 10**6:06}"
+    _, refused = await ask(api, "POST", "/v1/devices/switch", of(tablet), {"pin": wrong})
+    assert "get a new one" not in refused["detail"]
 
 
 async def test_nobody_gets_a_pin_for_a_kitchen_where_they_do_not_work(

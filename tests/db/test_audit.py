@@ -70,7 +70,7 @@ async def test_an_untouched_audit_is_well(connection: asyncpg.Connection) -> Non
     assert await waiting_rows(connection) >= 20
     assert await chain_all(connection) >= 20
     assert await waiting_rows(connection) == 0
-    assert await broken_places(connection, key=KEY) == []
+    assert await broken_places(connection, keys=[KEY]) == []
 
 
 @pytest.mark.parametrize("trick", TAMPERINGS)
@@ -80,7 +80,7 @@ async def test_tampering_is_found(connection: asyncpg.Connection, trick: str) ->
     await connection.execute(WRITE, 11, 20)
     await chain_all(connection)
     await tamper(connection, TAMPERINGS[trick])
-    assert await broken_places(connection, key=KEY) != []
+    assert await broken_places(connection, keys=[KEY]) != []
 
 
 async def test_a_chain_written_anew_is_found_without_its_key(connection: asyncpg.Connection) -> None:
@@ -90,7 +90,7 @@ async def test_a_chain_written_anew_is_found_without_its_key(connection: asyncpg
     await tamper(connection, "delete from audit_anchor")
     await tamper(connection, TAMPERINGS["another actor"])
     await chain_on(connection, b"the forger does not know the key of the house")
-    assert await broken_places(connection, key=KEY) != []
+    assert await broken_places(connection, keys=[KEY]) != []
 
 
 async def test_a_chain_cut_short_is_found_by_an_anchor_written_down(connection: asyncpg.Connection) -> None:
@@ -104,8 +104,8 @@ async def test_a_chain_cut_short_is_found_by_an_anchor_written_down(connection: 
         "delete from audit_anchor where number > 10",
     ):
         await tamper(connection, statement)
-    assert await broken_places(connection, key=KEY) == []
-    assert await broken_places(connection, key=KEY, known=known) != []
+    assert await broken_places(connection, keys=[KEY]) == []
+    assert await broken_places(connection, keys=[KEY], known=known) != []
 
 
 EMPTY = "update audit_event set row = null, row_hash = sha256(convert_to(row, 'UTF8')) where id = 5"
@@ -116,14 +116,14 @@ async def test_an_emptied_row_keeps_its_place_in_the_chain(connection: asyncpg.C
     await chain_all(connection)
     await connection.execute(EMPTY)
     assert await connection.fetchval("select row from audit_event where id = 5") is None
-    assert await broken_places(connection, key=KEY) == []
+    assert await broken_places(connection, keys=[KEY]) == []
 
 
 async def test_a_row_emptied_past_the_record_is_found(connection: asyncpg.Connection) -> None:
     await connection.execute(WRITE, 1, 10)
     await chain_all(connection)
     await tamper(connection, EMPTY)
-    assert await broken_places(connection, key=KEY) != []
+    assert await broken_places(connection, keys=[KEY]) != []
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ async def test_a_row_that_commits_late_is_chained_late(connection: asyncpg.Conne
     await other.close()
     assert await chain_all(connection) == 1
     assert await connection.fetchval("select count(*) from audit_link") == late + 1
-    assert await broken_places(connection, key=KEY) == []
+    assert await broken_places(connection, keys=[KEY]) == []
 
 
 async def test_more_rows_than_a_page_are_chained_whole(connection: asyncpg.Connection) -> None:
     await connection.execute(WRITE, 1, PAGE * 2 + 7)
     assert await chain_all(connection) == await connection.fetchval("select count(*) from audit_event")
-    assert await broken_places(connection, key=KEY) == []
+    assert await broken_places(connection, keys=[KEY]) == []
 
 
 @pytest.mark.parametrize("table", ["audit_event", "audit_link", "audit_anchor", "data_access"])

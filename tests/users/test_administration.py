@@ -218,7 +218,7 @@ async def test_erasing_leaves_no_trace_of_the_person(
     assert (await ask(api, "PATCH", f"/v1/users/{person_id}", admin, json=change))[0] == 409
 
 
-async def test_a_block_is_made_seen_and_lifted(api: aiohttp.ClientSession, admin: str) -> None:
+async def test_a_block_is_made_seen_and_lifted(api: aiohttp.ClientSession, admin: str, database: Database) -> None:
     phone = new_phone()
     await add_with_phone(api, admin, phone)
     block = {"kind": "phone", "value": phone, "effect": "refuse", "reason": "never at home", "expires_at": later()}
@@ -228,8 +228,13 @@ async def test_a_block_is_made_seen_and_lifted(api: aiohttp.ClientSession, admin
     _, seen = await ask(api, "GET", "/v1/blocks", admin, params={"kind": "phone"})
     assert [row["id"] for row in seen["blocks"]] == [body["block"]["id"]]
     path = f"/v1/blocks/{body['block']['id']}/lift"
+    copies = "select count(*) from block_phone where block_id = $1"
+    async with database.connection() as conn:
+        assert await conn.fetchval(copies, body["block"]["id"]) == 1
     assert (await ask(api, "POST", path, admin, json={"reason": "apologised"}))[0] == 200
     assert (await ask(api, "POST", path, admin, json={"reason": "again"}))[0] == 404
+    async with database.connection() as conn:
+        assert await conn.fetchval(copies, body["block"]["id"]) == 0
 
 
 @pytest.mark.parametrize(
