@@ -75,6 +75,14 @@ class Accounts:
         """Orders that were placed and have not ended."""
         return sum(account.order_id is not None and account.status not in ENDS for account in self.orders.values())
 
+    @property
+    def unfinished_count(self) -> int:
+        """Orders of the day that came to no end: neither delivered nor ended otherwise, nor refused for a reason."""
+        return sum(
+            account.status not in ENDS and not (account.status == "refused" and account.reason)
+            for account in self.orders.values()
+        )
+
     def fates(self) -> dict[str, int]:
         """Fate → how many; every order is in exactly one."""
         return dict(Counter(_fate(account) for account in self.orders.values()).most_common())

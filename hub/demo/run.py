@@ -67,6 +67,7 @@ class Report:
 
     orders_placed: int
     orders_delivered: int
+    orders_unfinished: int
     changes_committed: int
     changes_received: int
     lost: int
@@ -221,6 +222,7 @@ def _report(town: Town, observers: Observers, committed: int, *, real_seconds: f
     return Report(
         orders_placed=accounts.placed_count,
         orders_delivered=accounts.delivered_count,
+        orders_unfinished=accounts.unfinished_count,
         changes_committed=committed,
         changes_received=tally.applied,
         lost=tally.lost + people.lost,

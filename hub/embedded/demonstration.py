@@ -236,7 +236,7 @@ async def _city(
     readout: Readout,
     over: asyncio.Event,
 ) -> dict[str, Any]:
-    """Live the day until it ends, the time is up or `over` is set."""
+    """Live the day until it ends, the time is up or `over` is set. A whole day is well when all its orders ended."""
     run = Run(
         hub_url=house.hub_url,
         token_for=token_for,
@@ -249,7 +249,11 @@ async def _city(
     if not await _before(_is_late(wish, over), living):
         raise CityStuck(house.engines.directory)
     report = living.result()
-    return report.as_json() | {"is_well": report.is_clean and (report.orders_placed > 0 or over.is_set())}
+    is_whole = wish.day is not None and wish.for_seconds is None and not over.is_set()
+    if is_whole and report.orders_unfinished:
+        readout.fail(f"The day is over, and {report.orders_unfinished} of its orders came to no end: {report.orders}")
+    is_well = report.is_clean and (report.orders_placed > 0 or over.is_set())
+    return report.as_json() | {"is_well": is_well and not (is_whole and report.orders_unfinished)}
 
 
 async def _is_late(wish: Wish, over: asyncio.Event) -> None:

@@ -28,6 +28,7 @@ def test_every_order_is_accounted_for() -> None:
         "not placed before the end": 1,
     }
     assert (accounts.placed_count, accounts.delivered_count, accounts.open_count) == (3, 1, 1)
+    assert accounts.unfinished_count == 2  # one is still placed, one was never ordered
 
 
 def test_minutes_are_product_minutes_of_orders_that_had_both_moments() -> None:

@@ -16,7 +16,7 @@ from hub.embedded.engines import Engines
 
 
 def hotpass(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOTPASS_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HOTPASS_", "PYTEST_"))}
     command = [sys.executable, "-P", "-m", "hub.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=120, check=False)
 
