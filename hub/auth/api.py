@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -11,14 +12,22 @@ from hub.auth import sessions
 from hub.auth.sessions import Caller, Doorkeeper, SignIn
 from hub.domain.errors import NotFound
 from hub.domain.roles import Permission
+from hub.domain.session import SessionKind
 from hub.domain.topics import TopicKind
 from hub.domain.views import cut
 from hub.gateway.endpoint import Call, Endpoints
 from hub.gateway.moves import decode
 from hub.gateway.rate_limit import RateClass
+from hub.gateway.shapes import Row
 
 ENDPOINTS = Endpoints("auth")
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+TOKENS = {"access_token": str, "expires_at": datetime, "refresh_token": str}
+GREETING = TOKENS | {"person": {"id": UUID, "name": str}}
+PRESENT_SESSION = {
+    "id": UUID, "kind": SessionKind, "device": str, "created_at": datetime, "expires_at": datetime, "version": int,
+    "last_seen_at": datetime | None, "ip": str | None, "user_agent": str | None, "is_present": bool,
+}  # fmt: skip
 
 
 class DemoLink(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,7 +80,13 @@ def greeting_of(signed_in: SignIn) -> dict[str, Any]:
 
 
 @ENDPOINTS.route(
-    "POST", "/auth/demo", summary="Sign in by a demo link", body=DemoLink, is_public=True, rate_class=RateClass.SIGN_IN
+    "POST",
+    "/auth/demo",
+    summary="Sign in by a demo link",
+    body=DemoLink,
+    is_public=True,
+    rate_class=RateClass.SIGN_IN,
+    answer=GREETING | {"home": str},
 )
 async def demo(call: Call) -> Any:
     """`{access_token, expires_at, refresh_token, person, home}`; only where the whole house runs embedded."""
@@ -88,26 +103,35 @@ async def demo(call: Call) -> Any:
     body=RefreshToken,
     is_public=True,
     rate_class=RateClass.REFRESH,
+    answer=TOKENS,
 )
 async def refresh(call: Call) -> Any:
     """`{access_token, expires_at, refresh_token}`; the same token again within 30 s gives the same answer."""
     return tokens_of(await sessions.refresh(doorkeeper_of(call), call.body.refresh_token, caller_of(call)))
 
 
-@ENDPOINTS.route("POST", "/auth/logout", summary="Sign out", is_keyed=False)
+@ENDPOINTS.route("POST", "/auth/logout", summary="Sign out", is_keyed=False, answer={"session": Row("session")})
 async def logout(call: Call) -> Any:
     """`{session}`, ended; its sockets are cut on every worker."""
     return await _end(call, call.who.session_id, "signed out")
 
 
-@ENDPOINTS.route("GET", "/me/sessions", summary="List one's sessions", permission=Permission.SESSION_EDIT)
+@ENDPOINTS.route(
+    "GET",
+    "/me/sessions",
+    summary="List one's sessions",
+    permission=Permission.SESSION_EDIT,
+    answer={"sessions": [PRESENT_SESSION]},
+)
 async def list_sessions(call: Call) -> Any:
     """`{sessions}`, newest first; `is_present` marks the one that asks."""
     rows = await sessions.list_sessions(doorkeeper_of(call), call.who.person_id)
     return {"sessions": [row | {"is_present": row["id"] == call.who.session_id} for row in rows]}
 
 
-@ENDPOINTS.route("DELETE", "/me/sessions", summary="Sign out elsewhere", permission=Permission.SESSION_EDIT)
+@ENDPOINTS.route(
+    "DELETE", "/me/sessions", summary="Sign out elsewhere", permission=Permission.SESSION_EDIT, answer={"ended": int}
+)
 async def end_other_sessions(call: Call) -> Any:
     """`{ended}`: how many; the one that asks stays."""
     ended = await sessions.revoke_others(
@@ -122,7 +146,11 @@ async def end_other_sessions(call: Call) -> Any:
 
 
 @ENDPOINTS.route(
-    "DELETE", "/me/sessions/<session_id:uuid>", summary="End one session", permission=Permission.SESSION_EDIT
+    "DELETE",
+    "/me/sessions/<session_id:uuid>",
+    summary="End one session",
+    permission=Permission.SESSION_EDIT,
+    answer={"session": Row("session")},
 )
 async def end_session(call: Call) -> Any:
     """`{session}`; another person's is as if it did not exist."""

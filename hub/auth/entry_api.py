@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
 from db.otp import CODE_MINUTES
 from hub.auth import otp, passwords
-from hub.auth.api import caller_of, doorkeeper_of, greeting_of
+from hub.auth.api import GREETING, caller_of, doorkeeper_of, greeting_of
 from hub.auth.senders import read_inbox
 from hub.domain.errors import Forbidden, NotFound
 from hub.domain.roles import Permission
@@ -17,6 +19,9 @@ from hub.gateway.phones import masked_phone, normal_phone
 from hub.gateway.rate_limit import RateClass
 
 ENDPOINTS = Endpoints("sign-in")
+ASKED = {
+    "otp_id": UUID, "expires_at": datetime, "expires_in_seconds": int, "resend_after_seconds": int, "phone": str,
+}  # fmt: skip
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 Code = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}\Z")]
 Device = Annotated[str, msgspec.Meta(max_length=100)]
@@ -61,7 +66,9 @@ class SetPassword(msgspec.Struct, forbid_unknown_fields=True):
     password: Password
 
 
-@ENDPOINTS.route("POST", "/auth/otp", summary="Ask for a code", body=AskCode, is_public=True, rate_class=RateClass.OTP)
+@ENDPOINTS.route(
+    "POST", "/auth/otp", summary="Ask for a code", body=AskCode, is_public=True, rate_class=RateClass.OTP, answer=ASKED
+)
 async def ask_code(call: Call) -> Any:
     """`{otp_id, expires_at, expires_in_seconds, resend_after_seconds, phone}`: the same for a number nobody has."""
     phone = normal_phone(call.body.phone)
@@ -78,7 +85,13 @@ async def ask_code(call: Call) -> Any:
 
 
 @ENDPOINTS.route(
-    "POST", "/auth/otp/verify", summary="Sign in by a code", body=TryCode, is_public=True, rate_class=RateClass.OTP
+    "POST",
+    "/auth/otp/verify",
+    summary="Sign in by a code",
+    body=TryCode,
+    is_public=True,
+    rate_class=RateClass.OTP,
+    answer=GREETING,
 )
 async def try_code(call: Call) -> Any:
     """`{access_token, expires_at, refresh_token, person}`; a code works once."""
@@ -95,6 +108,7 @@ async def try_code(call: Call) -> Any:
     body=SignInByPassword,
     is_public=True,
     rate_class=RateClass.SIGN_IN,
+    answer=GREETING,
 )
 async def sign_in(call: Call) -> Any:
     """`{access_token, expires_at, refresh_token, person}`; for the staff."""
@@ -118,6 +132,7 @@ async def sign_in(call: Call) -> Any:
     permission=Permission.PROFILE_EDIT,
     body=TryCode,
     rate_class=RateClass.OTP,
+    answer={"phone": str},
 )
 async def change_phone(call: Call) -> Any:
     """`{phone}`, masked; the code was asked for with the purpose `change-phone`."""
@@ -135,6 +150,7 @@ async def change_phone(call: Call) -> Any:
     permission=Permission.PROFILE_EDIT,
     body=ChangePassword,
     rate_class=RateClass.SIGN_IN,
+    answer={},
 )
 async def change_password(call: Call) -> Any:
     """`{}`; every other session ends."""
@@ -156,6 +172,7 @@ async def change_password(call: Call) -> Any:
     summary="Set a password",
     permission=Permission.USER_EDIT,
     body=SetPassword,
+    answer={},
 )
 async def set_password(call: Call) -> Any:
     """`{}`; every session of that person ends."""
@@ -173,7 +190,13 @@ async def set_password(call: Call) -> Any:
     return {}
 
 
-@ENDPOINTS.route("GET", "/development/inbox", summary="Read the messages that were not sent", is_public=True)
+@ENDPOINTS.route(
+    "GET",
+    "/development/inbox",
+    summary="Read the messages that were not sent",
+    is_public=True,
+    answer={"messages": [{"phone": str, "text": str, "at": datetime}]},
+)
 async def inbox(call: Call) -> Any:
     """`{messages}`, newest first; only where the whole house runs embedded."""
     if not call.house.is_embedded:

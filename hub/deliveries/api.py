@@ -13,16 +13,25 @@ from sanic.response import raw
 
 from db import deliveries, delivery_moves, offer_moves
 from db.scope import reach_values
-from hub.domain.delivery import DELIVERY, OFFER
+from hub.domain.delivery import DELIVERY, OFFER, DeliveryStatus
 from hub.domain.errors import Conflict, NotFound, Refusal, Unprocessable
 from hub.domain.roles import Permission
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out, decode
-from hub.gateway.paging import page_of, page_query
+from hub.gateway.paging import Page, filters_of, page_of
 from hub.gateway.reasons import Reason, Remark, trimmed
+from hub.gateway.shapes import NEXT, Row
 
 ENDPOINTS = Endpoints("deliveries")
+
+
+class DeliveryFilter(Page, frozen=True):
+    """Which deliveries."""
+
+    status: DeliveryStatus | None = None
+
+
 Code = Annotated[str, Meta(min_length=1, max_length=16)]
 
 
@@ -52,20 +61,28 @@ class Decline(msgspec.Struct, forbid_unknown_fields=True):
     reason: Remark = ""
 
 
-@ENDPOINTS.route("GET", "/deliveries", summary="List deliveries", permission=Permission.DELIVERY_READ)
+@ENDPOINTS.route(
+    "GET",
+    "/deliveries",
+    summary="List deliveries",
+    permission=Permission.DELIVERY_READ,
+    query=DeliveryFilter,
+    answer={"deliveries": [Row("delivery")], "next": NEXT},
+)
 async def list_deliveries(call: Call) -> Any:
     """`{deliveries, next}`, newest first."""
-    query = page_query(call, texts=("status",))
     async with call.house.database.connection() as connection:
-        rows = await deliveries.DELIVERY_PAGE.rows(
-            connection, **reach_values(call.reach), **query.filters, after=query.after
-        )
-    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+        rows = await deliveries.DELIVERY_PAGE.rows(connection, **reach_values(call.reach), **filters_of(call))
+    page, following = page_of([decode(row[0]) for row in rows], call.query.limit)
     return {"deliveries": [seen_by(call.principal, "delivery", row) for row in page], "next": following}
 
 
 @ENDPOINTS.route(
-    "GET", "/deliveries/<delivery_id:uuid>", summary="Read a delivery", permission=Permission.DELIVERY_READ
+    "GET",
+    "/deliveries/<delivery_id:uuid>",
+    summary="Read a delivery",
+    permission=Permission.DELIVERY_READ,
+    answer={"delivery": Row("delivery")},
 )
 async def read_delivery(call: Call) -> Any:
     """`{delivery}` with its version as ETag."""
@@ -130,6 +147,7 @@ def _add_move(move: str) -> None:
         summary=f"{move.capitalize()} a delivery",
         permission=permission,
         body=BODIES[move],
+        answer={"delivery": Row("delivery")},
     )
     async def make_move(call: Call) -> Any:
         row = await carry_out(
@@ -163,7 +181,11 @@ async def _answer_offer(call: Call, move: str, **values: Any) -> dict[str, Any]:
 
 
 @ENDPOINTS.route(
-    "POST", "/offers/<offer_id:uuid>/accept", summary="Accept an offer", permission=Permission.OFFER_ACCEPT
+    "POST",
+    "/offers/<offer_id:uuid>/accept",
+    summary="Accept an offer",
+    permission=Permission.OFFER_ACCEPT,
+    answer={"offer": Row("offer")},
 )
 async def accept_offer(call: Call) -> Any:
     """`{offer}`; 409 when it ended or another rider was faster."""
@@ -176,6 +198,7 @@ async def accept_offer(call: Call) -> Any:
     summary="Decline an offer",
     permission=Permission.OFFER_DECLINE,
     body=Decline,
+    answer={"offer": Row("offer")},
 )
 async def decline_offer(call: Call) -> Any:
     """`{offer}`; the next rider is asked."""

@@ -9,6 +9,8 @@ hashing       slow hashes of passwords, in few threads
 authority     who somebody is and what they are granted, kept fresh by the changes themselves
 access        which topic a principal may follow; scopes: which there are
 endpoint      one HTTP route: authenticate, authorise, decode, carry out, answer
+decoding      what a request says, read strictly; shapes: what answers look like, for the published document
+deprecation   a route that goes away, and how its answers say so
 moves         one effect per key, told apart from a stale or illegal move
 creating      a keyed POST that makes something
 reasons       bodies that say why; points, phones, paging: further shapes that nouns share

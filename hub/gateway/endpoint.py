@@ -1,6 +1,6 @@
 """One HTTP route as data, and the walk that every request takes through it.
 
-    request id ─► token → principal ─► rate ─► permission anywhere? ─► idempotency key ─► body ─► handler ─► answer
+    request id ─► token → principal ─► rate ─► permission anywhere? ─► body ─► idempotency key ─► query ─► handler
 
 Invariant: a route exists only with a permission (or is marked public), so nothing is open by forgetting. The OpenAPI
 document, the rate classes and the access matrix are made from the same rows.
@@ -8,11 +8,8 @@ document, the rate classes and the access matrix are made from the same rows.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -20,21 +17,13 @@ import orjson
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, raw
 
-from hub.domain.errors import (
-    BadRequest,
-    Forbidden,
-    MissingIdempotencyKey,
-    RateLimited,
-    Unauthenticated,
-    Unprocessable,
-)
+from hub.domain.errors import Forbidden, RateLimited, Unauthenticated
 from hub.domain.roles import Permission, Principal, Reach, may_anywhere, reach
+from hub.gateway.decoding import decode_body, decode_query, expected_version, hash_of, idempotency_key
+from hub.gateway.deprecation import Deprecation
 from hub.gateway.house import House
 from hub.gateway.rate_limit import RateClass, asks_for, class_of
 
-KEY = re.compile(r"[\x21-\x7e]{1,100}\Z")
-MATCH = re.compile(r'(?:W/)?"([0-9]{1,18})"\Z')
-MOST_DEPTH = 16
 Handler = Callable[["Call"], Awaitable[Any]]
 
 
@@ -42,9 +31,16 @@ class NoBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a move that needs nothing more."""
 
 
+class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a route that takes none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route. `permission` None is public; `is_keyed` routes create or move and need an idempotency key."""
+    """One route. `permission` None: anybody signed in; `is_keyed` routes create or move and need an idempotency key.
+
+    `query` is the type of its query string, `answer` the shape of its answer (`hub.gateway.shapes`).
+    """
 
     method: str
     path: str
@@ -55,7 +51,9 @@ class Route:
     rate_class: RateClass
     is_public: bool
     status: int = 200
+    query: type[msgspec.Struct] = NoQuery
     answer: Any = None
+    deprecation: Deprecation | None = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +69,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request_hash: bytes
     request_id: str
     expected_version: int | None
-    query: dict[str, str] = msgspec.field(default_factory=dict)
+    query: Any
 
     @property
     def who(self) -> Principal:
@@ -107,7 +105,9 @@ class Endpoints:
         rate_class: RateClass | None = None,
         is_public: bool = False,
         status: int = 200,
+        query: type[msgspec.Struct] = NoQuery,
         answer: Any = None,
+        deprecation: Deprecation | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serve `path` (below /v1) by the decorated handler. A route without permission is for anybody signed in.
 
@@ -124,7 +124,9 @@ class Endpoints:
             rate_class=rate_class or class_of(method, permission),
             is_public=is_public,
             status=status,
+            query=query,
             answer=answer,
+            deprecation=deprecation,
         )
 
         def register(handler: Handler) -> Handler:
@@ -142,6 +144,8 @@ class Endpoints:
 async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
     """Authenticate, authorise, and decode. Raises the refusal that fits."""
     house: House = request.app.ctx.house
+    if route.deprecation is not None:
+        tell(request, route.deprecation.headers(ids))
     principal = await authenticate(house, request, is_public=route.is_public)
     request.ctx.principal = principal
     await take_a_turn(house, route, request, principal)
@@ -157,16 +161,11 @@ async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
         principal=principal,
         body=body,
         key=key,
-        request_hash=b"" if key is None else hash_of(route, request),
+        request_hash=b"" if key is None else hash_of(request),
         request_id=request.ctx.request_id,
         expected_version=expected_version(request),
-        query={name: values[0] for name, values in request.args.items() if values} if request.query_string else {},
+        query=decode_query(route.query, request),
     )
-
-
-def hash_of(route: Route, request: Request) -> bytes:
-    """What tells a repeated request from another one under the same key."""
-    return sha256(b"\0".join((route.method.encode(), request.path.encode(), request.body))).digest()
 
 
 async def authenticate(house: House, request: Request, *, is_public: bool) -> Principal | None:
@@ -189,74 +188,14 @@ async def take_a_turn(house: House, route: Route, request: Request, principal: P
     verdict = await house.limiter.take(asks_for(route.rate_class, address=request.ctx.address, principal_id=who))
     if verdict is None:
         return
-    request.ctx.rate_headers = verdict.headers()
+    tell(request, verdict.headers())
     if not verdict.is_allowed:
         raise RateLimited(retry_after=verdict.retry_after_seconds)
 
 
-def decode_body(kind: type[msgspec.Struct], body: bytes) -> Any:
-    """The body as `kind`. Raises `BadRequest` for what is not JSON, `Unprocessable` with the path of the fault else."""
-    try:
-        json.loads(body or b"{}", object_pairs_hook=_once)
-        value = msgspec.json.decode(body or b"{}", type=kind, strict=True)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `")
-        raise Unprocessable(message, code="body.invalid", path=path.rstrip("`") or "$") from error
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON: {error}", code="body.not_json") from error
-    check_text(msgspec.to_builtins(value), "$", 0)
-    return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse a name that stands twice: two readers would take different ones."""
-    if len(dict(pairs)) != len(pairs):
-        raise BadRequest("a name stands twice in the body", code="body.repeated_name")
-
-
-def check_text(value: Any, path: str, depth: int) -> None:
-    """Refuse what Postgres or a screen could not take: lone surrogates, control characters, endless depth."""
-    if depth > MOST_DEPTH:
-        raise Unprocessable("nested too deeply", code="body.too_deep", path=path)
-    if isinstance(value, str):
-        if any(
-            (ord(sign) < 32 and sign not in "\n\t") or ord(sign) == 127 or 0xD800 <= ord(sign) <= 0xDFFF
-            for sign in value
-        ):
-            raise Unprocessable(
-                "text must not hold control characters or lone surrogates", code="body.bad_text", path=path
-            )
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            check_text(inner, f"{path}.{name}", depth + 1)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            check_text(inner, f"{path}[{number}]", depth + 1)
-
-
-def idempotency_key(request: Request, *, is_required: bool) -> str | None:
-    """The key of a creating or moving request. Raises when it is missing or malformed."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        if is_required:
-            raise MissingIdempotencyKey(
-                "send an Idempotency-Key header: one fresh key per action, the same for its repeats"
-            )
-        return None
-    if not KEY.match(key):
-        raise BadRequest("Idempotency-Key must be 1 to 100 visible ASCII characters", code="idempotency.malformed")
-    return str(key)
-
-
-def expected_version(request: Request) -> int | None:
-    """The version that `If-Match` names; None without one. Raises `BadRequest` for another form."""
-    header = request.headers.get("if-match")
-    if header is None or header.strip() == "*":
-        return None
-    match = MATCH.match(header.strip())
-    if match is None:
-        raise BadRequest('If-Match must be one quoted version, like "7"', code="if_match.malformed")
-    return int(match.group(1))
+def tell(request: Request, headers: dict[str, str]) -> None:
+    """Let the answer carry these headers, whatever it will be."""
+    request.ctx.told = getattr(request.ctx, "told", {}) | headers
 
 
 def as_response(answer: Any, usual_status: int = 200) -> HTTPResponse:

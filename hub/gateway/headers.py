@@ -148,7 +148,7 @@ def install(app: Sanic[Any, Any], gate: Gate) -> None:
             response.headers.setdefault(name, value)
         if gate.is_https:
             response.headers.setdefault("Strict-Transport-Security", TRANSPORT_SECURITY)
-        response.headers.update(getattr(request.ctx, "rate_headers", {}))
+        response.headers.update(getattr(request.ctx, "told", {}))
         response.headers.update(cors_headers(gate, request))
 
     app.register_middleware(knock, "request", priority=90)

@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Annotated, Any
 from uuid import UUID
 
-from hub.domain.errors import BadRequest
+import msgspec
+
 from hub.gateway.endpoint import Call
 
 MOST = 200
 USUAL = 50
-LIMIT = re.compile(r"[0-9]{1,3}")
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageQuery:
-    """A page as asked for; a filter that was not given is None."""
+class Page(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """The query of a list; the filters of one are the fields that a subclass adds, each None where it is not given."""
 
-    after: str | None
-    limit: int
-    filters: dict[str, str | None]
+    after: UUID | None = None
+    limit: Limit = USUAL
 
 
-def page_query(call: Call, *, texts: tuple[str, ...] = (), ids: tuple[str, ...] = ()) -> PageQuery:
-    """Read the query string. Raises `BadRequest` for an unknown or malformed parameter."""
-    unknown = call.query.keys() - {"after", "limit", *texts, *ids}
-    if unknown:
-        known = ", ".join(("after", "limit", *texts, *ids))
-        raise BadRequest(f"unknown query parameter {min(unknown)!r}; known: {known}", code="query.unknown")
-    limit = call.query.get("limit", str(USUAL))
-    if not LIMIT.fullmatch(limit) or not 1 <= int(limit) <= MOST:
-        raise BadRequest(f"`limit` is 1 to {MOST}", code="query.invalid")
-    filters = {name: call.query.get(name) for name in texts} | {name: query_id(call, name) for name in ids}
-    return PageQuery(after=query_id(call, "after"), limit=int(limit), filters=filters)
+def filters_of(call: Call) -> dict[str, Any]:
+    """The parameters of a page's statement: `after`, and each filter as text, None where it was not given."""
+    asked = msgspec.structs.asdict(call.query)
+    return {name: plain(value) for name, value in asked.items() if name != "limit"}
 
 
-def query_id(call: Call, name: str) -> str | None:
-    """A query parameter that is an id, or None. Raises `BadRequest` for another form."""
-    value = call.query.get(name)
+def plain(value: Any) -> str | None:
+    """A filter as the database takes it."""
     if value is None:
         return None
-    try:
-        return str(UUID(value))
-    except ValueError as error:
-        raise BadRequest(f"`{name}` is not an id", code="query.invalid") from error
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 def page_of(rows: list[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], str | None]:

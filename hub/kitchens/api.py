@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,8 @@ from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints
 from hub.gateway.moves import carry_out, decode
 from hub.gateway.reasons import ReasonText, Remark, trimmed
+from hub.gateway.scopes import InRegion
+from hub.gateway.shapes import Row
 
 ENDPOINTS = Endpoints("kitchens")
 
@@ -34,15 +37,23 @@ class SoldOut(msgspec.Struct, forbid_unknown_fields=True):
     reason: Remark = ""
 
 
-@ENDPOINTS.route("GET", "/kitchens", summary="List kitchens", is_public=True)
+@ENDPOINTS.route(
+    "GET", "/kitchens", summary="List kitchens", is_public=True, query=InRegion, answer={"kitchens": [Row("kitchen")]}
+)
 async def list_kitchens(call: Call) -> Any:
     """`{kitchens}`, by region and code."""
     async with call.house.database.connection() as connection:
-        rows = await kitchens.KITCHEN_LIST.rows(connection, region=call.query.get("region"))
+        rows = await kitchens.KITCHEN_LIST.rows(connection, region=call.query.region)
     return {"kitchens": [seen_by(call.principal, "kitchen", decode(row[0])) for row in rows]}
 
 
-@ENDPOINTS.route("GET", "/kitchens/<kitchen_id:uuid>/menu", summary="Read a menu", is_public=True)
+@ENDPOINTS.route(
+    "GET",
+    "/kitchens/<kitchen_id:uuid>/menu",
+    summary="Read a menu",
+    is_public=True,
+    answer={"kitchen": Row("kitchen"), "brands": [Row("brand")], "items": [Row("item")]},
+)
 async def read_menu(call: Call) -> Any:
     """`{kitchen, brands, items}` as a customer sees them."""
     async with call.house.database.connection() as connection:
@@ -62,6 +73,7 @@ async def read_menu(call: Call) -> Any:
     summary="Pause a kitchen",
     permission=Permission.KITCHEN_PAUSE,
     body=Pause,
+    answer={"kitchen": Row("kitchen")},
 )
 async def pause(call: Call) -> Any:
     """`{kitchen}`; no order enters until the time is over or the kitchen resumes."""
@@ -69,7 +81,11 @@ async def pause(call: Call) -> Any:
 
 
 @ENDPOINTS.route(
-    "POST", "/kitchens/<kitchen_id:uuid>/resume", summary="Resume a kitchen", permission=Permission.KITCHEN_RESUME
+    "POST",
+    "/kitchens/<kitchen_id:uuid>/resume",
+    summary="Resume a kitchen",
+    permission=Permission.KITCHEN_RESUME,
+    answer={"kitchen": Row("kitchen")},
 )
 async def resume(call: Call) -> Any:
     """`{kitchen}`."""
@@ -95,6 +111,7 @@ async def _change(call: Call, statement: Any, move: str, *, reason: str | None =
     summary="Take a dish off",
     permission=Permission.ITEM_86,
     body=SoldOut,
+    answer={"item": Row("item")},
 )
 async def sell_out(call: Call) -> Any:
     """`{item}`; 409 when it is off already."""
@@ -106,6 +123,7 @@ async def sell_out(call: Call) -> Any:
     "/kitchens/<kitchen_id:uuid>/items/<item_id:uuid>/back",
     summary="Bring a dish back",
     permission=Permission.ITEM_BACK,
+    answer={"item": Row("item")},
 )
 async def bring_back(call: Call) -> Any:
     """`{item}`; 409 when it is there already."""
@@ -125,7 +143,7 @@ async def _availability(call: Call, statement: Any, move: str, reason: str | Non
     return {"item": seen_by(call.principal, "item", row)}
 
 
-@ENDPOINTS.route("GET", "/clock", summary="The product clock", is_public=True)
+@ENDPOINTS.route("GET", "/clock", summary="The product clock", is_public=True, answer={"at": datetime, "rate": float})
 async def read_clock(call: Call) -> Any:
     """`{at, rate}`: business time now, and how fast it runs."""
     async with call.house.database.connection() as connection:

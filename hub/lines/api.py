@@ -12,6 +12,7 @@ from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out
 from hub.gateway.reasons import Reason, trimmed
+from hub.gateway.shapes import Row
 
 ENDPOINTS = Endpoints("lines")
 EXPLAINED = ("remake", "void")
@@ -28,7 +29,12 @@ def _add_move(move: str) -> None:
     permission = Permission(f"line.{move}")
 
     @ENDPOINTS.route(
-        "POST", f"/lines/<line_id:uuid>/{move}", summary=f"{move.capitalize()} a line", permission=permission, body=body
+        "POST",
+        f"/lines/<line_id:uuid>/{move}",
+        summary=f"{move.capitalize()} a line",
+        permission=permission,
+        body=body,
+        answer={"line": Row("line")},
     )
     async def make_move(call: Call) -> Any:
         values: dict[str, Any] = {"reason": trimmed(call.body.reason)} if move in EXPLAINED else {}

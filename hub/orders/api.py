@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -12,16 +14,24 @@ from sanic.response import raw
 from db import order_moves, orders
 from db.scope import reach_values
 from hub.domain.errors import Conflict, NotFound
-from hub.domain.order import ORDER
+from hub.domain.order import ORDER, OrderStatus
 from hub.domain.roles import OWN, Permission, Principal
 from hub.gateway.answers import seen_by
 from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import Unmet, carry_out, decode
-from hub.gateway.paging import page_of, page_query
+from hub.gateway.paging import Page, filters_of, page_of
 from hub.gateway.reasons import Reason, ReasonText, trimmed
-from hub.orders.service import Note, PlaceBody, QuoteBody, place, price
+from hub.gateway.shapes import NEXT, Row
+from hub.orders.service import QUOTE, Note, PlaceBody, QuoteBody, place, price
 
 ENDPOINTS = Endpoints("orders")
+
+
+class OrderFilter(Page, frozen=True):
+    """Which orders."""
+
+    status: OrderStatus | None = None
+    kitchen_id: UUID | None = None
 
 
 class Delay(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,7 +54,13 @@ class Rush(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @ENDPOINTS.route(
-    "POST", "/quotes", summary="Price a basket", permission=Permission.ORDER_PLACE, body=QuoteBody, is_keyed=False
+    "POST",
+    "/quotes",
+    summary="Price a basket",
+    permission=Permission.ORDER_PLACE,
+    body=QuoteBody,
+    is_keyed=False,
+    answer={"quote": QUOTE},
 )
 async def quote(call: Call) -> Any:
     """`{quote}` for a basket; binds nobody."""
@@ -52,24 +68,42 @@ async def quote(call: Call) -> Any:
 
 
 @ENDPOINTS.route(
-    "POST", "/orders", summary="Place an order", permission=Permission.ORDER_PLACE, body=PlaceBody, status=201
+    "POST",
+    "/orders",
+    summary="Place an order",
+    permission=Permission.ORDER_PLACE,
+    body=PlaceBody,
+    status=201,
+    answer={"order": Row("order"), "lines": [Row("line")], "tracking": {"token": str, "url": str}},
 )
 async def place_order(call: Call) -> Any:
     """201 `{order, lines, tracking}`."""
     return await place(call, call.body)
 
 
-@ENDPOINTS.route("GET", "/orders", summary="List orders", permission=Permission.ORDER_READ)
+@ENDPOINTS.route(
+    "GET",
+    "/orders",
+    summary="List orders",
+    permission=Permission.ORDER_READ,
+    query=OrderFilter,
+    answer={"orders": [Row("order")], "next": NEXT},
+)
 async def list_orders(call: Call) -> Any:
     """`{orders, next}`, newest first."""
-    query = page_query(call, texts=("status",), ids=("kitchen_id",))
     async with call.house.database.connection() as connection:
-        rows = await orders.ORDER_PAGE.rows(connection, **reach_values(call.reach), **query.filters, after=query.after)
-    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+        rows = await orders.ORDER_PAGE.rows(connection, **reach_values(call.reach), **filters_of(call))
+    page, following = page_of([decode(row[0]) for row in rows], call.query.limit)
     return {"orders": [seen_by(call.principal, "order", row) for row in page], "next": following}
 
 
-@ENDPOINTS.route("GET", "/orders/<order_id:uuid>", summary="Read an order", permission=Permission.ORDER_READ)
+@ENDPOINTS.route(
+    "GET",
+    "/orders/<order_id:uuid>",
+    summary="Read an order",
+    permission=Permission.ORDER_READ,
+    answer={"order": Row("order"), "lines": [Row("line")], "delivery": Row("delivery"), "payment": Row("payment")},
+)
 async def read_order(call: Call) -> Any:
     """`{order, lines, delivery, payment}` with its version as ETag."""
     async with call.house.database.connection() as connection:
@@ -92,7 +126,11 @@ def _seen_of(principal: Principal | None, entity: str, row: dict[str, Any], orde
 
 
 @ENDPOINTS.route(
-    "GET", "/orders/<order_id:uuid>/timeline", summary="Who did what, when", permission=Permission.ORDER_READ
+    "GET",
+    "/orders/<order_id:uuid>/timeline",
+    summary="Who did what, when",
+    permission=Permission.ORDER_READ,
+    answer={"events": [{"at": datetime, "event": str, "reason": str | None, "actor?": str}]},
 )
 async def read_timeline(call: Call) -> Any:
     """`{events: [{at, event, actor, reason}]}`, oldest first."""
@@ -137,6 +175,7 @@ def _add_move(move: str) -> None:
         summary=f"{move.capitalize()} an order",
         permission=permission,
         body=BODIES[move],
+        answer={"order": Row("order")},
     )
     async def make_move(call: Call) -> Any:
         is_customer_only = (

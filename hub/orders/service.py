@@ -78,6 +78,19 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
     payment_method: Literal["cash"] = "cash"
 
 
+# What a quote tells, as `Priced.as_quote` makes it.
+QUOTE = {
+    "items": [{"item_id": UUID, "name": str, "quantity": int, "price_minor": int, "total_minor": int}],
+    "subtotal_minor": int,
+    "delivery_fee_minor": int,
+    "total_minor": int,
+    "currency": str,
+    "distance_metres": int,
+    "ready_expected_at": datetime,
+    "promised_at": datetime,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
     """A basket with the server's prices; money in minor units, times by the product clock. `order_id` is a fresh id."""

@@ -19,6 +19,8 @@ from hub.gateway.endpoint import Call, Endpoints, NoBody
 from hub.gateway.moves import carry_out, decode
 from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.rate_limit import RateClass
+from hub.gateway.scopes import InRegion
+from hub.gateway.shapes import Row
 
 ENDPOINTS = Endpoints("riders")
 
@@ -37,11 +39,18 @@ class Positions(msgspec.Struct, forbid_unknown_fields=True):
     points: Annotated[list[Point], Meta(max_length=MOST_POINTS)]
 
 
-@ENDPOINTS.route("GET", "/riders", summary="List riders", permission=Permission.RIDER_READ)
+@ENDPOINTS.route(
+    "GET",
+    "/riders",
+    summary="List riders",
+    permission=Permission.RIDER_READ,
+    query=InRegion,
+    answer={"riders": [Row("rider")]},
+)
 async def list_riders(call: Call) -> Any:
     """`{riders}`."""
     async with call.house.database.connection() as connection:
-        rows = await riders.RIDER_LIST.rows(connection, **reach_values(call.reach), region=call.query.get("region"))
+        rows = await riders.RIDER_LIST.rows(connection, **reach_values(call.reach), region=call.query.region)
     return {"riders": [seen_by(call.principal, "rider", decode(row[0])) for row in rows]}
 
 
@@ -52,6 +61,7 @@ def _add_move(move: str, body: type[msgspec.Struct]) -> None:
         summary=f"{move.capitalize()} a shift",
         permission=Permission.SHIFT_CHANGE,
         body=body,
+        answer={"rider": Row("rider")},
     )
     async def make_move(call: Call) -> Any:
         values: dict[str, Any] = {}
@@ -83,6 +93,7 @@ for name, kind in (("start", Start), ("break", NoBody), ("end", NoBody)):
     body=Positions,
     is_keyed=False,
     rate_class=RateClass.POSITION,
+    answer={"accepted": int, "rejected": [{"seq": int, "code": str}]},
 )
 async def send_positions(call: Call) -> Any:
     """`{accepted, rejected: [{seq, code}]}`."""

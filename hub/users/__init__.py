@@ -7,5 +7,6 @@ audit     who changed what, when and why
 matrix    the page that tells who may do what
 blocks    who may not order, or only when paid before
 private   phones and addresses: normalised, sealed, found again
+answers   what the administration is answered; filters: what its lists can be narrowed to
 api       the routes of one's own; admin_api: those of the administration
 """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 import orjson
 from sanic.response import raw
 
-from hub.domain.roles import Permission
+from hub.domain.roles import Permission, Role
 from hub.gateway.endpoint import Call, Endpoints
 from hub.users import me
 from hub.users.topics import topics_of
@@ -22,6 +24,11 @@ Label = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"\S")]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Notice = Literal["order", "delivery", "offer", "security"]
+PROFILE = {"id": UUID, "name": str, "locale": str, "time_zone": str, "notifications": [Notice], "version": int}
+HELD = {"role": Role, "scope": str, "expires_at": datetime | None}
+ADDRESS = {
+    "id": UUID, "label": str, "line": str, "notes": str, "lat": float, "lon": float, "is_default": bool, "version": int,
+}  # fmt: skip
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,7 +50,12 @@ class Address(msgspec.Struct, forbid_unknown_fields=True):
     notes: Notes = ""
 
 
-@ENDPOINTS.route("GET", "/me", summary="Who am I, and what may I follow")
+@ENDPOINTS.route(
+    "GET",
+    "/me",
+    summary="Who am I, and what may I follow",
+    answer={"person": PROFILE, "grants": [HELD], "topics": [str]},
+)
 async def read_me(call: Call) -> Any:
     """`{person, grants, topics}` with the person's version as ETag."""
     person = await me.read_profile(call)
@@ -52,21 +64,40 @@ async def read_me(call: Call) -> Any:
     return _tagged({"person": person, "grants": grants, "topics": topics}, person["version"])
 
 
-@ENDPOINTS.route("PATCH", "/me", summary="Change one's profile", permission=Permission.PROFILE_EDIT, body=Profile)
+@ENDPOINTS.route(
+    "PATCH",
+    "/me",
+    summary="Change one's profile",
+    permission=Permission.PROFILE_EDIT,
+    body=Profile,
+    answer={"person": PROFILE},
+)
 async def edit_me(call: Call) -> Any:
     """`{person}`."""
     person = await me.edit_profile(call, **msgspec.structs.asdict(call.body))
     return _tagged({"person": person}, person["version"])
 
 
-@ENDPOINTS.route("GET", "/me/addresses", summary="List one's addresses", permission=Permission.PROFILE_EDIT)
+@ENDPOINTS.route(
+    "GET",
+    "/me/addresses",
+    summary="List one's addresses",
+    permission=Permission.PROFILE_EDIT,
+    answer={"addresses": [ADDRESS]},
+)
 async def list_addresses(call: Call) -> Any:
     """`{addresses}`, oldest first."""
     return {"addresses": await me.list_addresses(call)}
 
 
 @ENDPOINTS.route(
-    "POST", "/me/addresses", summary="Add an address", permission=Permission.PROFILE_EDIT, body=Address, status=201
+    "POST",
+    "/me/addresses",
+    summary="Add an address",
+    permission=Permission.PROFILE_EDIT,
+    body=Address,
+    status=201,
+    answer={"address": ADDRESS},
 )
 async def add_address(call: Call) -> Any:
     """201 `{address}`."""
@@ -79,6 +110,7 @@ async def add_address(call: Call) -> Any:
     summary="Replace an address",
     permission=Permission.PROFILE_EDIT,
     body=Address,
+    answer={"address": ADDRESS},
 )
 async def edit_address(call: Call) -> Any:
     """`{address}`."""
@@ -86,7 +118,11 @@ async def edit_address(call: Call) -> Any:
 
 
 @ENDPOINTS.route(
-    "DELETE", "/me/addresses/<address_id:uuid>", summary="Forget an address", permission=Permission.PROFILE_EDIT
+    "DELETE",
+    "/me/addresses/<address_id:uuid>",
+    summary="Forget an address",
+    permission=Permission.PROFILE_EDIT,
+    answer={},
 )
 async def remove_address(call: Call) -> Any:
     """`{}`."""
@@ -100,6 +136,7 @@ async def remove_address(call: Call) -> Any:
     summary="Offer an address first",
     permission=Permission.PROFILE_EDIT,
     is_keyed=False,
+    answer={},
 )
 async def make_default(call: Call) -> Any:
     """`{}`."""

@@ -16,7 +16,7 @@ from hub.domain.geo import is_on_globe
 from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import decode, said
-from hub.gateway.paging import page_of, page_query
+from hub.gateway.paging import filters_of, page_of
 from hub.gateway.phones import PHONE, normal_phone
 from hub.users.people import check_everywhere
 
@@ -96,8 +96,7 @@ async def lift(call: Call, *, reason: str) -> dict[str, Any]:
 async def list_blocks(call: Call) -> dict[str, Any]:
     """A page of the blocks in force, newest first; `?kind=`."""
     check_everywhere(call)
-    query = page_query(call, texts=("kind",))
     async with call.house.database.connection() as conn:
-        rows = await blocks.BLOCKS_PAGE.rows(conn, **query.filters, after=query.after)
-    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+        rows = await blocks.BLOCKS_PAGE.rows(conn, **filters_of(call))
+    page, following = page_of([decode(row[0]) for row in rows], call.query.limit)
     return {"blocks": page, "next": following}

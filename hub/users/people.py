@@ -16,7 +16,7 @@ from hub.domain.security import SecurityKind
 from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import decode, explain, said
-from hub.gateway.paging import page_of, page_query
+from hub.gateway.paging import filters_of, page_of, plain
 from hub.gateway.phones import PHONE, masked_phone, normal_phone
 from hub.users.private import open_address, open_phone, seal_phone
 
@@ -32,13 +32,12 @@ def check_everywhere(call: Call) -> None:
 async def list_people(call: Call) -> dict[str, Any]:
     """A page of people, newest first; `?phone=` finds one by number."""
     check_everywhere(call)
-    query = page_query(call, texts=("phone",))
-    phone = query.filters["phone"]
+    phone = call.query.phone
     phones = None if phone is None else blind_indexes(call.house.data_keys, normal_phone(phone), purpose=PHONE)
     async with call.house.database.connection() as conn:
-        rows = await administration.PEOPLE_PAGE.rows(conn, phones=phones, after=query.after)
+        rows = await administration.PEOPLE_PAGE.rows(conn, phones=phones, after=plain(call.query.after))
     shown = [_shown(decode(row["person"])) | {"has_phone": row["has_phone"], "roles": row["roles"]} for row in rows]
-    page, following = page_of(shown, query.limit)
+    page, following = page_of(shown, call.query.limit)
     return {"users": page, "next": following}
 
 
@@ -154,20 +153,18 @@ async def erase(call: Call, *, reason: str) -> dict[str, Any]:
 async def list_looks(call: Call) -> dict[str, Any]:
     """Who looked at whose private data, newest first; `?subject_id=`, `?actor_id=`."""
     check_everywhere(call)
-    query = page_query(call, ids=("subject_id", "actor_id"))
     async with call.house.database.connection() as conn:
-        rows = await administration.LOOKS.rows(conn, **query.filters)
+        rows = await administration.LOOKS.rows(conn, **filters_of(call))
     return {"looks": [dict(row) for row in rows]}
 
 
 async def list_events(call: Call) -> dict[str, Any]:
     """A page of security events, newest first; `?kind=`, `?severity=`; and the counts of the last hour."""
     check_everywhere(call)
-    query = page_query(call, texts=("kind", "severity"))
     async with call.house.database.connection() as conn:
-        rows = await security.EVENTS_PAGE.rows(conn, **query.filters, after=query.after)
+        rows = await security.EVENTS_PAGE.rows(conn, **filters_of(call))
         counts = await security.COUNTS.rows(conn)
-    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+    page, following = page_of([decode(row[0]) for row in rows], call.query.limit)
     return {"events": page, "next": following, "last_hour": [dict(row) for row in counts]}
 
 

@@ -12,7 +12,7 @@ from hub.domain.roles import PERMISSIONS, Permission, Reach, Role
 from hub.gateway.creating import create
 from hub.gateway.endpoint import Call
 from hub.gateway.moves import decode, said
-from hub.gateway.paging import page_of, page_query
+from hub.gateway.paging import filters_of, page_of
 from hub.gateway.scopes import check_scope
 
 
@@ -66,10 +66,9 @@ async def take(call: Call) -> dict[str, Any]:
 
 async def list_grants(call: Call) -> dict[str, Any]:
     """A page of grants, newest first; `?person_id=`, `?role=`."""
-    query = page_query(call, texts=("role",), ids=("person_id",))
     async with call.house.database.connection() as conn:
-        rows = await roles.GRANTS_PAGE.rows(conn, **scopes_within(call.reach), **query.filters, after=query.after)
-    page, following = page_of([decode(row[0]) for row in rows], query.limit)
+        rows = await roles.GRANTS_PAGE.rows(conn, **scopes_within(call.reach), **filters_of(call))
+    page, following = page_of([decode(row[0]) for row in rows], call.query.limit)
     return {"grants": page, "next": following}
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
-from msgspec import inspect
+from msgspec import inspect, structs
 
 from hub.gateway.endpoint import Route
 
@@ -23,15 +25,25 @@ RAW = (
     b'"\\ud800"', b"{}\n\n", b'{"reason":"' + b"x" * 60_000 + b'"}',
 )  # fmt: skip
 
+PARAMETER = re.compile(r"<\w+:uuid>")
+UUID_TEXT = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Junk:
     """One request, ready to send."""
 
     method: str
+    route: Route
     path: str
     body: bytes | None
     headers: dict[str, str]
+
+    @property
+    def is_of_its_route(self) -> bool:
+        """True when the path is one of the route: its ids are ids."""
+        spelled = PARAMETER.sub(UUID_TEXT, self.route.path)
+        return re.fullmatch(spelled, self.path.partition("?")[0]) is not None
 
 
 class Maker:
@@ -49,20 +61,29 @@ class Maker:
             headers["Idempotency-Key"] = self.dice.choice((f"{self.dice.random()}", "same", "x" * 101, "a b"))
         if self.dice.random() < 0.2:
             headers["If-Match"] = self.dice.choice(('"1"', "1", "*", '"x"', '"99999999999999999999"', 'W/"2"'))
-        return Junk(method=route.method, path=path + self._query(), body=self._body(route), headers=headers)
+        return Junk(
+            method=route.method, route=route, path=path + self._query(route), body=self._body(route), headers=headers
+        )
 
     def _part(self, part: str) -> str:
         if not part.startswith("<"):
             return "/" + part
         return "/" + self.dice.choice((*self.ids, self.ids[0].upper(), "x", "0", "%00", "..%2f", "01a212fe"))
 
-    def _query(self) -> str:
-        if self.dice.random() < 0.7:
-            return ""
-        name = self.dice.choice(("after", "limit", "status", "region", "phone", "kitchen_id", "role", "kind", "x"))
-        return f"?{name}=" + self.dice.choice(
-            ("", "1", "0", "-1", "x", "%00", "%ff", self.ids[0], "1e9", "%2B919820012345")
-        )
+    def _query(self, route: Route) -> str:
+        """Some of the route's own parameters, well and badly filled; now and then one that it does not have."""
+        fields = [field for field in structs.fields(route.query) if self.dice.random() < 0.5]
+        pairs = [(field.name, self._text(inspect.multi_type_info([field.type])[0])) for field in fields]
+        if self.dice.random() < 0.1:
+            pairs.append(self.dice.choice((("x", "1"), ("after", ""), ("limit", "1"), ("%00", "%ff"), ("a[]", "b"))))
+        return "?" + "&".join(f"{name}={value}" for name, value in pairs) if pairs else ""
+
+    def _text(self, kind: Any) -> str:
+        """A value of a type as a query string spells it, or junk."""
+        if self.dice.random() < 0.6:
+            value = self._of(kind)
+            return quote(str(value).encode("utf-8", "surrogatepass"))
+        return self.dice.choice(("", "-1", "%00", "%ff", "%ed%a0%80", self.ids[0], "1e9", "%2B919820012345", "9" * 500))
 
     def _body(self, route: Route) -> bytes | None:
         if route.body is None:
