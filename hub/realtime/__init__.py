@@ -3,7 +3,7 @@
 the order      sequencer  ordering  publisher     one leader gives every change its place, and tells Redis
 the worker     log  stream  changes               every change, once, from Redis or from the log
                fanout  tallies                    to whoever follows its topic
-               subscriptions  present             what one missed or the whole state, then everything that follows
+               subscriptions  readings  present   what one missed or the whole state, then everything that follows
                server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
                positions  presence                where riders are, how many follow a topic; never in the log
 the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own

@@ -14,24 +14,42 @@ import orjson
 from db import pipeline
 from db.connection import Database
 from db.snapshots import SNAPSHOT
-from db.statement import Connection
+from db.statement import Connection, Record
 from hub.domain.topics import Topic
 from hub.domain.views import cut
 from hub.realtime.changes import Change
 
 MOST_REPLAYED = 20_000
+PAGE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """The answer to a subscribe. `items` are changes when `is_recovered`, else snapshot rows; JSON texts both."""
+    """The answer to a subscribe. `items` are changes when `is_recovered`, else snapshot rows; JSON texts both.
+
+    `pages` are the items as JSON lists of about `PAGE_BYTES`, at least one: encoded once for all who share it.
+    """
 
     epoch: int
     pos: int
     offset: int
     is_recovered: bool
     items: list[bytes]
+    pages: list[bytes]
     gone: list[dict[str, Any]] = field(default_factory=list)
+
+
+def paged(items: list[bytes]) -> list[bytes]:
+    """JSON lists of about `PAGE_BYTES`; one empty list when there is nothing."""
+    pages: list[list[bytes]] = [[]]
+    size = 0
+    for item in items:
+        if size + len(item) > PAGE_BYTES and pages[-1]:
+            pages.append([])
+            size = 0
+        pages[-1].append(item)
+        size += len(item)
+    return [b"[%b]" % b",".join(page) for page in pages]
 
 
 async def read_present(database: Database, topic: Topic, *, epoch: int | None, offset: int | None) -> Present:
@@ -47,18 +65,18 @@ async def read_present(database: Database, topic: Topic, *, epoch: int | None, o
                 connection, topic, here["epoch"], after=offset, head=span["head"], first=span["first"]
             )
             if items is not None:
-                return Present(
-                    epoch=here["epoch"], pos=here["pos"], offset=span["head"], is_recovered=True, items=items
-                )
+                return _present(here, span["head"], items, is_recovered=True)
         rows = await _rows(connection, topic)
         gone = await _gone(connection, topic, here["snapshot"], rows)
     items = [
         orjson.dumps({"entity": entity, "id": entity_id, "version": row["version"], "row": row})
         for (entity, entity_id), row in rows.items()
     ]
-    return Present(
-        epoch=here["epoch"], pos=here["pos"], offset=span["head"], is_recovered=False, items=items, gone=gone
-    )
+    return _present(here, span["head"], items, is_recovered=False, gone=gone)
+
+
+def _present(here: Record, offset: int, items: list[bytes], **rest: Any) -> Present:
+    return Present(epoch=here["epoch"], pos=here["pos"], offset=offset, items=items, pages=paged(items), **rest)
 
 
 async def _replay(

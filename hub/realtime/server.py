@@ -24,7 +24,7 @@ from hub.domain.errors import Refusal, Unauthenticated
 from hub.domain.roles import Permission, Principal, may_anywhere
 from hub.gateway.authority import Authority
 from hub.gateway.points import MOST_POINTS, Point
-from hub.gateway.tokens import KeyRing, verify_access
+from hub.gateway.tokens import KeyRing, Verified
 from hub.observability import logs
 from hub.realtime.changes import Change
 from hub.realtime.endings import end_all
@@ -69,7 +69,7 @@ class LiveHub:
         self._server = server
         self._database = database
         self._authority = authority
-        self._keys = keys
+        self._verified = Verified(keys)
         self._tasks: list[asyncio.Task[None]] = []
         self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
         self.sockets = Sockets(self.fanout, settings.socket_limits)
@@ -101,6 +101,7 @@ class LiveHub:
     async def stop(self) -> None:
         """End everything that runs beside the handlers."""
         await end_all(self._tasks)
+        await self.subscriptions.stop()
         await self.presence.leave()
 
     def drained(self, sid: str) -> None:
@@ -171,7 +172,7 @@ class LiveHub:
     async def _who(self, auth: Any) -> Principal:
         """The principal behind `auth: {token} | {tracking}`. Raises `Unauthenticated`."""
         if isinstance(auth, dict) and isinstance(auth.get("token"), str):
-            claims = verify_access(self._keys, auth["token"])
+            claims = self._verified.access(auth["token"])
             return await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
         if isinstance(auth, dict) and isinstance(auth.get("tracking"), str):
             digest = sha256(auth["tracking"].encode()).digest()
@@ -193,7 +194,7 @@ class LiveHub:
         if not isinstance(payload, dict) or not isinstance(payload.get("token"), str):
             return refusal("bad_request", "the payload must be {token}")
         try:
-            claims = verify_access(self._keys, payload["token"])
+            claims = self._verified.access(payload["token"])
             if claims.person_id != socket.principal.person_id:
                 return refusal("forbidden", "this socket belongs to somebody else: open another one")
             await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import asyncpg
@@ -22,11 +23,11 @@ from hub.gateway.access import Access, access_to
 from hub.observability import logs, metrics
 from hub.realtime.fanout import Fanout, TopicState, resync_frame
 from hub.realtime.log import LogReader
-from hub.realtime.present import Present, read_present
+from hub.realtime.present import Present, paged
+from hub.realtime.readings import Readings
 from hub.realtime.sockets import LiveSocket, Sockets
 
 LOG = logs.get(__name__)
-PAGE_BYTES = 128 * 1024
 MOST_TOPICS = 200
 PATIENCE_SECONDS = 10.0
 PAGES_SECONDS = 60.0
@@ -51,7 +52,6 @@ class Pages:
     """A large answer that the client takes page by page; the join buffers meanwhile."""
 
     present: Present
-    pages: list[list[bytes]]
     expiry: asyncio.TimerHandle
 
 
@@ -60,6 +60,7 @@ class Subscriptions:
 
     def __init__(self, *, database: Database, fanout: Fanout, reader: LogReader, sockets: Sockets) -> None:
         self._database = database
+        self._readings = Readings(database)
         self._fanout = fanout
         self._reader = reader
         self._sockets = sockets
@@ -89,6 +90,10 @@ class Subscriptions:
         self._drop_pages(socket.sid, str(topic))
         self._fanout.leave(str(topic), socket.sid)
         return {"ok": True}
+
+    async def stop(self) -> None:
+        """End what is being read."""
+        await self._readings.stop()
 
     def forget(self, sid: str) -> None:
         """The socket is gone."""
@@ -136,7 +141,7 @@ class Subscriptions:
         epoch, offset = _number(payload, "epoch"), _number(payload, "offset")
         present = self._from_ring(state, epoch, offset)
         if present is None:
-            present = await read_present(self._database, topic, epoch=epoch, offset=offset)
+            present = await self._readings.read(topic, epoch=epoch, offset=offset)
             await self._reader.passed(present.pos)
             if present.is_recovered and present.epoch == self._reader.epoch and offset is not None:
                 state.reach_back(offset, present.items)
@@ -144,14 +149,13 @@ class Subscriptions:
             raise SubscribeRefused("unavailable", "history is being replaced: subscribe again")
         if socket.follows.get(state.name) is None:
             raise SubscribeRefused("forbidden", "you may not follow this topic")
-        pages = _paged(present.items)
-        more = len(pages) > 1
+        more = len(present.pages) > 1
         if more:
             expiry = asyncio.get_running_loop().call_later(PAGES_SECONDS, self._abandon, socket, state.name)
-            self._pages[socket.sid, state.name] = Pages(present=present, pages=pages, expiry=expiry)
+            self._pages[socket.sid, state.name] = Pages(present=present, expiry=expiry)
         else:
             self._follow_soon(socket, state, present.offset)
-        return _page(state.name, present, pages[0], more=more)
+        return _page(state.name, present, 0)
 
     def _from_ring(self, state: TopicState, epoch: int | None, offset: int | None) -> Present | None:
         """What was missed, from memory; None when the ring does not reach back."""
@@ -159,18 +163,19 @@ class Subscriptions:
             return None
         if offset < state.head and (not state.ring or state.ring[0][0] > offset + 1):
             return None
-        items = [body for at, body in state.ring if at > offset]
-        return Present(epoch=epoch, pos=self._reader.pos, offset=state.head, is_recovered=True, items=items)
+        items = [body for _, body in islice(reversed(state.ring), state.head - offset)][::-1]
+        return Present(
+            epoch=epoch, pos=self._reader.pos, offset=state.head, is_recovered=True, items=items, pages=paged(items)
+        )
 
     def _next_page(self, socket: LiveSocket, topic: Topic, page: int) -> dict[str, Any]:
         name = str(topic)
         waiting = self._pages.get((socket.sid, name))
         state = self._fanout.topics.get(name)
-        if waiting is None or state is None or not 0 < page < len(waiting.pages):
+        if waiting is None or state is None or not 0 < page < len(waiting.present.pages):
             raise SubscribeRefused("bad_request", "there is no such page: subscribe without `page`")
-        more = page + 1 < len(waiting.pages)
-        answer = _page(name, waiting.present, waiting.pages[page], more=more)
-        if not more:
+        answer = _page(name, waiting.present, page)
+        if "more" not in answer:
             self._drop_pages(socket.sid, name)
             self._follow_soon(socket, state, waiting.present.offset)
         return answer
@@ -194,31 +199,18 @@ class Subscriptions:
             waiting.expiry.cancel()
 
 
-def _page(name: str, present: Present, items: list[bytes], *, more: bool) -> dict[str, Any]:
+def _page(name: str, present: Present, page: int) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "ok": True, "topic": name, "epoch": present.epoch, "offset": present.offset, "recovered": present.is_recovered,
     }  # fmt: skip
-    parsed = orjson.loads(b"[" + b",".join(items) + b"]")
+    items = orjson.Fragment(present.pages[page])
     if present.is_recovered:
-        answer["changes"] = parsed
+        answer["changes"] = items
     else:
-        answer |= {"rows": parsed, "gone": present.gone}
-    if more:
+        answer |= {"rows": items, "gone": present.gone}
+    if page + 1 < len(present.pages):
         answer["more"] = True
     return answer
-
-
-def _paged(items: list[bytes]) -> list[list[bytes]]:
-    """Pages of about `PAGE_BYTES`; one empty page when there is nothing."""
-    pages: list[list[bytes]] = [[]]
-    size = 0
-    for item in items:
-        if size + len(item) > PAGE_BYTES and pages[-1]:
-            pages.append([])
-            size = 0
-        pages[-1].append(item)
-        size += len(item)
-    return pages
 
 
 def _topic(payload: Any) -> Topic:
