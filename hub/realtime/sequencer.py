@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -61,6 +62,7 @@ class Sequencer:
         self._database_url = database_url
         self._wake = asyncio.Event()
         self._publisher = Publisher(redis_url, stream_length=stream_length, on_nudge=self._wake.set)
+        self._read_at = 0.0
         self._heads: dict[str, int] = {}
         self._term = 0
         self._epoch = 0
@@ -68,7 +70,7 @@ class Sequencer:
 
     async def run(self) -> None:
         """Never returns; ends only by cancellation."""
-        publishing = asyncio.create_task(self._publisher.run())
+        beside = [asyncio.create_task(self._publisher.run()), asyncio.create_task(self._poll())]
         try:
             while True:
                 try:
@@ -83,7 +85,15 @@ class Sequencer:
                 metrics.LEADING.set(0)
                 await asyncio.sleep(STANDBY_SECONDS)
         finally:
-            publishing.cancel()
+            for task in beside:
+                task.cancel()
+
+    async def _poll(self) -> None:
+        """A nudge may be lost: look anyway once nobody has looked for a while."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if time.monotonic() - self._read_at >= POLL_SECONDS:
+                self._wake.set()
 
     async def _stand_by_and_lead(self) -> None:
         main = await connect(self._database_url, application="hotpass sequencer", **PLAN)
@@ -142,9 +152,7 @@ class Sequencer:
                 await self._check_term(main)
                 if self._publisher.top > (self._epoch, self._place.pos):
                     raise Fenced
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
+            await self._wake.wait()
 
     async def _check_term(self, main: Connection) -> None:
         newest = await pipeline.TERM.only(main)
@@ -153,11 +161,16 @@ class Sequencer:
 
     async def _read(self, main: Connection) -> Rows:
         """What lies behind the place: one row at least, which tells the database's `now`."""
-        self._wake.clear()
+        self._looks()
         place = self._place
         return await pipeline.READ.rows(
             main, snapshot=place.snapshot, target=place.target, after_id=place.after_id, most=MOST_ROWS
         )
+
+    def _looks(self) -> None:
+        """From here on a nudge means something that the coming statement may not see."""
+        self._wake.clear()
+        self._read_at = time.monotonic()
 
     def _is_work(self, rows: Rows) -> bool:
         return rows[0]["id"] is not None or self._place.target is not None
@@ -198,7 +211,7 @@ class Sequencer:
 
     async def _append(self, main: Connection, place: Place, values: dict[str, list[Any]]) -> Rows:
         """Write the log up to `place`, and read what lies behind it. Raises `Fenced` when a newer term leads."""
-        self._wake.clear()
+        self._looks()
         behind = await pipeline.APPEND.rows(
             main,
             term=self._term,
