@@ -43,7 +43,7 @@ def fanout(
     subscribers: Annotated[str, typer.Option(help="Clients of one topic, one case each.")] = "100,1000",
     small_rooms: Annotated[int, typer.Option(min=0, max=5000, help="Topics of three clients, a further case.")] = 1000,
     slow_readers: Annotated[bool, typer.Option(help="Also 100 of 1,000 clients that do not read.")] = True,
-    for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 5.0,
+    for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 7.0,
     plain: Plain = False,
     json: Json = False,
 ) -> None:

@@ -7,15 +7,22 @@ from pathlib import Path
 
 import psutil
 
-
-def cpu_seconds(process_ids: Iterable[int]) -> float:
-    """Seconds of CPU used so far by these processes and their present descendants; ended ones count nothing."""
-    return sum(_one(process_id) for root in process_ids for process_id in _tree(root))
+Used = dict[int, float]
 
 
-def cpu_by_name(processes: Mapping[str, Iterable[int]]) -> dict[str, float]:
-    """`cpu_seconds` for each name."""
-    return {name: cpu_seconds(process_ids) for name, process_ids in processes.items()}
+def cpu_used(process_ids: Iterable[int]) -> Used:
+    """Seconds of CPU used so far by each of these processes and of their present descendants, by process id."""
+    return {process_id: _one(process_id) for root in process_ids for process_id in _tree(root)}
+
+
+def cpu_seconds(before: Used, after: Used) -> float:
+    """What was used between two looks; a process that ended meanwhile counts nothing, one that began counts whole."""
+    return sum(seconds - before.get(process_id, 0.0) for process_id, seconds in after.items())
+
+
+def cpu_by_name(processes: Mapping[str, Iterable[int]]) -> dict[str, Used]:
+    """`cpu_used` for each name."""
+    return {name: cpu_used(process_ids) for name, process_ids in processes.items()}
 
 
 def _tree(root: int) -> list[int]:

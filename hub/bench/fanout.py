@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.bench.contenders import OURS, Contender, audience, contender, contenders
-from hub.bench.cpu import cpu_seconds
+from hub.bench.cpu import cpu_seconds, cpu_used
 
 # Slow enough that the slowest contender keeps pace, so that nobody is measured while it drowns.
 DELIVERIES_PER_SECOND = 3000.0
@@ -86,10 +86,10 @@ async def _measure(running: Contender, shape: Shape, seconds: float) -> dict[str
         await running.ask(f"/blast?rounds={WARM_UP_ROUNDS}&interval_ms=20&burst={shape.burst}")
         await crowd.ask(f"count {WARM_UP_ROUNDS * each}")
         await running.ask("/quiet")
-        before = cpu_seconds([running.process_id])
+        before = cpu_used([running.process_id])
         await running.ask(f"/blast?rounds={rounds}&interval_ms={interval_milliseconds}&burst={shape.burst}")
         _, heard, p50, p99 = await crowd.ask(f"count {rounds * each}")
-        spent_seconds = cpu_seconds([running.process_id]) - before
+        spent_seconds = cpu_seconds(before, cpu_used([running.process_id]))
     return {
         "cpu_us_per_delivery": round(spent_seconds * 1e6 / max(1, int(heard)), 2),
         "p50_ms": float(p50),

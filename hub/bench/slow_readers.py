@@ -63,6 +63,7 @@ async def bench_slow_readers(ground: Ground, sleep: Sleep, *, tell: Callable[[st
         "p99_ms": p99_beside,
         "p99_ms_without": p99_alone,
         "deliveries_per_s": beside["frames_per_s"],
+        "deliveries_per_change": beside["frames_per_change"],
         "lost": faults(alone) + faults(beside),
         "asleep": msgspec.to_builtins(awake),
         "peers": {},

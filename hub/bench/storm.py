@@ -53,6 +53,7 @@ async def bench_storm(
         tell(f"{clients} clients have subscribed")
         async with start("hub.bench.writers", orders) as writers:
             await say(writers, "go")
+            await expect(writers, "begun")
             await asyncio.sleep(CALM_SECONDS)
             await say(survivors, "brace")
             await expect(survivors, "braced")

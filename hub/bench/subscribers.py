@@ -1,7 +1,8 @@
 """A process of many sockets: it records raw frames with their time while it runs, and reads them only afterwards.
 
 `python -m hub.bench.subscribers`: one JSON line of `Listening` on standard input, `ready` on standard output once all
-topics are live; `stop` ends it. What was received and every broken promise is written to a file.
+topics are live; `stop` ends it, once nothing more comes. What was received, and every broken promise, is written to a
+file.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hub.client.fold import Change, Present, Tally, TopicFold
 from hub.client.socket import Socket
 
 SOCKETS_AT_ONCE = 25
+QUIET_SECONDS = 1.0
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +125,7 @@ async def listen(listening: Listening) -> None:
     gc.disable()
     say("ready")
     await hear()
+    await _quiet(ears)
     lost = sum(ear.socket.is_lost for ear in ears)
     heard: list[Heard] = []
     total = Tally()
@@ -139,6 +142,14 @@ async def listen(listening: Listening) -> None:
     hearing = Hearing(changes=heard, heads=heads, tally=faults, sockets_lost=lost)
     save(listening.heard_path, hearing)
     say("done")
+
+
+async def _quiet(ears: list[Ear]) -> None:
+    """Wait until nothing has come for a while: what was committed may still be on its way."""
+    before, now = -1, 0
+    while now != before:
+        await asyncio.sleep(QUIET_SECONDS)
+        before, now = now, sum(len(ear.socket.records) for ear in ears)
 
 
 def main() -> None:

@@ -18,14 +18,14 @@ from typing import Any
 
 import msgspec
 
-from hub.bench.cpu import cpu_by_name
+from hub.bench.cpu import cpu_by_name, cpu_seconds
 from hub.bench.processes import expect, say, start
 from hub.bench.subscribers import Hearing, Listener, Listening
 from hub.bench.writers import Acknowledged, Orders
 
 CONNECTIONS = 32
 TEXT_BYTES = 160
-# Left out of the window at both ends, of a short case a quarter; also what the last frames may take.
+# Left out of the window at both ends; of a short case a quarter.
 MARGIN_SECONDS = 1.0
 START_TIMEOUT_SECONDS = 60.0
 SETTLE_TIMEOUT_SECONDS = 30.0
@@ -86,18 +86,18 @@ async def measure(ground: Ground, traffic: Traffic) -> dict[str, Any]:
     ):
         names = {**ground.processes, "writers": [writers.pid], "subscribers": [subscribers.pid]}
         await say(writers, "go")
+        await expect(writers, "begun")
         await asyncio.sleep(margin_seconds)
         before, begun = cpu_by_name(names), time.monotonic_ns()
         await asyncio.sleep(traffic.seconds - 2 * margin_seconds)
         after, ended = cpu_by_name(names), time.monotonic_ns()
         await expect(writers, "done")
-        await asyncio.sleep(MARGIN_SECONDS)
         await say(subscribers, "stop")
         await expect(subscribers, "done")
         await asyncio.gather(writers.wait(), subscribers.wait())
     told = msgspec.msgpack.decode(told_path.read_bytes(), type=list[Acknowledged])
     hearing = msgspec.msgpack.decode(heard_path.read_bytes(), type=Hearing)
-    cpu = {name: after[name] - before[name] for name in names}
+    cpu = {name: cpu_seconds(before[name], after[name]) for name in names}
     return {"offered_per_s": traffic.rate_per_second} | figures(told, hearing, cpu, begun=begun, ended=ended)
 
 
@@ -132,6 +132,7 @@ def figures(
     return {
         "achieved_per_s": round(len(window) / seconds, 1),
         "frames_per_s": round(len(delays) / seconds),
+        "frames_per_change": round(len(delays) / changes, 2),
         "commit_to_client_ms": _percentiles(delays),
         "issue_to_client_ms": _percentiles(issued),
         "commit_ms": _percentiles([one.acknowledged - one.issued for one in window]),

@@ -1,7 +1,7 @@
 """A process that changes rows at a given rate over real connections, open-loop: slow answers do not thin out the load.
 
 `python -m hub.bench.writers`: one JSON line of `Orders` on standard input, `ready` on standard output, then `go` starts
-it; `done` when everything was acknowledged. The acknowledgements are written to a file.
+it; `begun` at the first acknowledgement, `done` after the last. The acknowledgements are written to a file.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ class Writers:
             number, issued = task
             entity_id = orders.ids[number % len(orders.ids)]
             version = await update.fetchval(entity_id, f"{number} {filling}")
+            if not self._told:
+                say("begun")
             self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
             self._changed.set()
 

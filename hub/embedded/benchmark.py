@@ -107,7 +107,7 @@ async def _run(bench: Bench, house: Household, readout: Readout, orders: int) ->
             nudge_channel=NUDGE,
             statement=TOUCH_ORDER,
             kitchen_ids=[kitchen.id for kitchen in city.kitchens],
-            order_ids=await _place(house.hub_url, token_for, city),
+            order_ids=await _place(house.hub_url, token_for, city, orders),
             tokens=[token_for(city.on_duty("manager")[0].id)],
             processes=_names(running, engines),
             directory=house.sockets,
@@ -144,12 +144,14 @@ def _tokens(keys: KeyRing, sessions: dict[str, str]) -> Callable[[str], str]:
     return token_for
 
 
-async def _place(hub_url: str, token_for: Callable[[str], str], city: City) -> list[str]:
-    """One order of each customer, spread over the kitchens; their ids."""
+async def _place(hub_url: str, token_for: Callable[[str], str], city: City, orders: int) -> list[str]:
+    """Orders of the customers in turn, from the kitchens in turn; their ids."""
     gate = asyncio.Semaphore(PLACED_AT_ONCE)
     async with open_session() as session:
+        customers = city.on_duty("customer")
 
-        async def place(number: int, person_id: str) -> str:
+        async def place(number: int) -> str:
+            person_id = customers[number % len(customers)].id
             kitchen = city.kitchens[number % len(city.kitchens)]
             item = next(item for item in city.items if item.kitchen_id == kitchen.id)
             api = Api(hub_url=hub_url, session=session, token=lambda: token_for(person_id))
@@ -161,5 +163,4 @@ async def _place(hub_url: str, token_for: Callable[[str], str], city: City) -> l
                 )
             return str(placed["order"]["id"])
 
-        customers = city.on_duty("customer")
-        return await asyncio.gather(*(place(number, person.id) for number, person in enumerate(customers)))
+        return await asyncio.gather(*(place(number) for number in range(orders)))

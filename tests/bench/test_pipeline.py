@@ -31,6 +31,7 @@ def test_delays_and_rate_are_those_of_the_window() -> None:
     second = 1000 * MILLISECOND
     case = figures(told(*range(20)), hearing(*range(20)), {"hub": 0.001}, begun=0, ended=second)
     assert case["achieved_per_s"] == 10
+    assert case["frames_per_change"] == 2
     assert case["commit_to_client_ms"] == {"p50": 5.0, "p99": 5.0}
     assert case["commit_ms"] == {"p50": 2.0, "p99": 2.0}
     assert case["cpu_us_per_change"] == {"hub": 100}
