@@ -10,7 +10,7 @@ the ground      connection   the pool and its transactions, over `databases` and
                 leadership   one leader at a time by an advisory lock
                 migrate      brings a database to the newest schema
 the nouns       kitchens  orders  placing  order_moves  lines  deliveries  delivery_moves  offer_moves  riders
-                people  users  roles  administration  blocks  auth  otp  passwords
+                people  users  roles  administration  blocks  reviews  auth  otp  passwords
                 api_keys  devices  security
 the pipeline    pipeline     outbox (the audit), change log, the sequencer's place
                 snapshots    the present rows of a topic

@@ -113,8 +113,9 @@ MERGE = Statement(
             update address a set is_default = false, person_id = kept.id, version = a.version + 1
                 from moved, kept where a.person_id = moved.id
         ),
-        their_blocks as (update block b set subject = kept.id::text from moved, kept
-            where b.kind = 'person' and b.subject = moved.id::text and b.lifted_at is null),
+        their_blocks as (update block b set subject = replace(b.subject, moved.id::text, kept.id::text)
+            from moved, kept where b.kind in ('person', 'pair') and b.lifted_at is null
+                and moved.id::text = any(string_to_array(b.subject, ' '))),
         their_grants as (
             delete from role_grant g using moved where g.person_id = moved.id returning g.role, g.scope, g.expires_at
         ),

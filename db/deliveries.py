@@ -61,14 +61,18 @@ DELIVERY_PAGE = Statement(
     .order_by(deliveries.c.id.desc())
     .limit(literal_column("201"))
 )
-# What a dispatcher must place now: deliveries of a region that wait, soonest ready first. Index delivery_region_open.
+# What a dispatcher must place now: deliveries of a region that wait, soonest ready first. `taboo`: riders who said no
+# lately, or are kept apart from the customer. Indexes delivery_region_open, block_pair_customer.
 WAITING = Statement(
     text(
         """select d.id::text, d.kitchen_id::text, d.pickup_lat, d.pickup_lon, d.drop_lat, d.drop_lon,
             o.ready_expected_at, o.status,
             extract(epoch from o.ready_expected_at - product_now())::float8 as ready_in_seconds,
             array(select rider_id::text from offer where delivery_id = d.id and state in ('declined', 'expired')
-                and answered_at > product_now() - interval '5 minutes') as taboo
+                and answered_at > product_now() - interval '5 minutes'
+                union all select split_part(subject, ' ', 1) from block
+                where kind = 'pair' and split_part(subject, ' ', 2) = d.customer_id::text and lifted_at is null
+                    and expires_at > clock_timestamp()) as taboo
         from delivery d join orders o on o.id = d.order_id
         where d.region = cast(:region as text) and d.archived_at is null and d.status = 'waiting'
             and o.status in ('accepted', 'preparing', 'ready')

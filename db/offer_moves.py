@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Float, Text, and_, insert, literal, literal_column, or_, select, true, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    Float,
+    Text,
+    and_,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from db.context import acting, happens
 from db.deliveries import deliveries, offers
@@ -33,6 +48,11 @@ def _offered_delivery() -> Any:
     return select(offers.c.delivery_id).where(offers.c.id == given("offer_id", ID)).scalar_subquery()
 
 
+def _kept_apart(rider_id: Any) -> Any:
+    """True when a block keeps this rider and the delivery's customer apart."""
+    return func.is_kept_apart(rider_id, deliveries.c.customer_id, type_=Boolean)
+
+
 def _accept_offer() -> Statement:
     """The rider's own live, unexpired offer; the delivery still free; room in the bag. One racing rider wins."""
     locked = locked_order(one_of(orders.c.status, COOKED), delivery_id=_offered_delivery())
@@ -49,7 +69,7 @@ def _accept_offer() -> Statement:
     )
     mine = live.with_for_update().cte("mine")
     moved = (
-        taken.where(rider.c.id.is_not(None), mine.c.id.is_not(None), happens(acting()))
+        taken.where(rider.c.id.is_not(None), mine.c.id.is_not(None), ~_kept_apart(rider.c.id), happens(acting()))
         .values(status=DeliveryStatus.ASSIGNED, rider_id=rider.c.id, rider_name=rider.c.name)
         .returning(deliveries)
         .cte("moved")
@@ -138,6 +158,7 @@ def _offer() -> Statement:
             deliveries.c.order_id == at_order.c.id,
             deliveries.c.status == DeliveryStatus.WAITING,
             rider.c.id.is_not(None),
+            ~_kept_apart(rider.c.id),
             happens(acting()),
         )
         .values(status=DeliveryStatus.OFFERED)

@@ -52,6 +52,8 @@ CONDITIONS: dict[tuple[TopicKind, str], str] = {
     (K.OPERATIONS, "offer"): "state = 'live' and region = cast(:key as text)",
     (K.ADMINISTRATION, "block"): "lifted_at is null and " + _ALWAYS,
     (K.ADMINISTRATION, "security"): "at > clock_timestamp() - interval '1 day' and " + _ALWAYS,
+    (K.KITCHEN, "review"): "state = 'waiting' and " + _KEY.format("kitchen_id"),
+    (K.OPERATIONS, "review"): "state = 'waiting' and region = cast(:key as text)",
     (K.USER, "user"): _KEY.format("id"),
     (K.USER, "grant"): _KEY.format("person_id"),
     (K.USER, "session"): _KEY.format("person_id"),

@@ -72,10 +72,11 @@ from hub.service.openapi import openapi_document
 from hub.settings import Settings
 from hub.users.admin_api import ENDPOINTS as USERS
 from hub.users.api import ENDPOINTS as ME
+from hub.users.reviews import ENDPOINTS as REVIEWS
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, REVIEWS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10

@@ -19,6 +19,7 @@ from hub.domain.delivery import ShiftState as Shift
 from hub.domain.events import MACHINES
 from hub.domain.line import LineState as Line
 from hub.domain.order import OrderStatus as Order
+from hub.domain.review import ReviewState as Review
 from hub.domain.roles import PERMISSIONS
 
 STATIC = Path(__file__).parent / "static"
@@ -112,6 +113,12 @@ LOOKS: dict[str, dict[str, Look]] = {
         Delivery.RETURNING: Look(word="Going back", sign="↩", hue=Hue.AMBER),
         Delivery.RETURNED: Look(word="Returned", sign="↲", hue=Hue.GREY),
         Delivery.CANCELLED: Look(word="Cancelled", sign="✕", hue=Hue.RED),
+    },
+    "review": {
+        Review.WAITING: Look(word="To review", sign="?", hue=Hue.AMBER),
+        Review.APPROVED: Look(word="Approved", sign="✓", hue=Hue.GREEN),
+        Review.REFUSED: Look(word="Refused", sign="⊘", hue=Hue.RED),
+        Review.LAPSED: Look(word="Lapsed", sign="⌛", hue=Hue.GREY),
     },
     "offer": {
         Offer.LIVE: Look(word="Offer", sign="◔", hue=Hue.BLUE),

@@ -7,9 +7,10 @@ from hub.domain.line import LINE
 from hub.domain.move import Machine
 from hub.domain.order import ORDER
 from hub.domain.payment import PAYMENT
+from hub.domain.review import REVIEW
 from hub.domain.session import SESSION
 
-MACHINES: tuple[Machine, ...] = (ORDER, LINE, DELIVERY, OFFER, SHIFT, PAYMENT, SESSION)
+MACHINES: tuple[Machine, ...] = (ORDER, LINE, DELIVERY, OFFER, SHIFT, PAYMENT, SESSION, REVIEW)
 
 # The column that holds a machine's state in its table.
 STATE_COLUMN = {
@@ -20,6 +21,7 @@ STATE_COLUMN = {
     "rider": "shift",
     "payment": "state",
     "session": "state",
+    "review": "state",
 }
 
 

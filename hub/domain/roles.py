@@ -43,6 +43,7 @@ class Permission(StrEnum):
     ORDER_READY = "order.ready"
     ORDER_RECALL = "order.recall"
     ORDER_CANCEL = "order.cancel"
+    ORDER_REVIEW = "order.review"
     # lines
     LINE_START = "line.start"
     LINE_DONE = "line.done"
@@ -104,7 +105,7 @@ _DISPATCHER = frozenset(
 )
 _MANAGER = _EXPEDITER | _DISPATCHER | {
     P.ORDER_CANCEL, P.KITCHEN_PAUSE, P.KITCHEN_RESUME, P.KITCHEN_EDIT, P.REPORT_READ, P.DEVICE_PAIR, P.BLOCK_EDIT,
-    P.ALERT_ACKNOWLEDGE,
+    P.ALERT_ACKNOWLEDGE, P.ORDER_REVIEW,
 }  # fmt: skip
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -70,6 +70,8 @@ _OFFER = (
     "id", "delivery_id", "order_id", "order_code", "kitchen_id", "rider_id", "state", "fee_minor", "currency",
     "ready_expected_at", "created_at", "expires_at", "approach_metres", *_PLACES,
 )  # fmt: skip
+# The reason of the block behind a review is for those who decide, not for the kitchen.
+_REVIEW = ("id", "order_id", "order_code", "kitchen_id", "state", "created_at", "expires_at", "decided_at")
 _ITEM = (
     "id",
     "kitchen_id",
@@ -123,6 +125,21 @@ VIEWS: dict[str, dict[TopicKind, tuple[str, ...]]] = {
             "expires_at",
             "lifted_at",
         )
+    },
+    "review": {
+        K.KITCHEN: _REVIEW,
+        K.OPERATIONS: (
+            *_REVIEW,
+            "region",
+            "kitchen_name",
+            "customer_name",
+            "total_minor",
+            "currency",
+            "reason",
+            "decided_by",
+            "decision",
+            "block_id",
+        ),
     },
     "security": {K.ADMINISTRATION: ("id", "at", "kind", "severity", "person_id", "ip", "detail", "request_id")},
     "session": {K.USER: ("id", "person_id", "created_at", "expires_at", "revoked_at", "device")},

@@ -42,6 +42,7 @@ GUARDS: dict[str, tuple[str, str]] = {
     "HP031": ("order.blocked", "this order cannot be taken: ask the kitchen"),
     "HP032": ("order.prepaid_only", "this order must be paid before it is cooked"),
     "HP033": ("role.last_administrator", "the last administrator cannot be removed: appoint another one first"),
+    "HP034": ("order.under_review", "this order waits for a manager's review: it can be accepted after that"),
     "HP020": ("rider.full", "this rider has no room for another order"),
 }
 REFUSED_VALUES = (asyncpg.DataError, asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError)

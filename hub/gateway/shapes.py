@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from hub.domain.block import BlockEffect, BlockKind
 from hub.domain.events import MACHINES, STATE_COLUMN
 from hub.domain.payment import PaymentMethod
 from hub.domain.roles import Role
@@ -49,6 +50,11 @@ EXACT: dict[str, Any] = STATES | {
     "offer.expires_at": datetime,
     "delivery.created_at": datetime,
     "block.created_at": datetime,
+    "block.kind": BlockKind,
+    "block.effect": BlockEffect,
+    "review.created_at": datetime,
+    "review.expires_at": datetime,
+    "review.decided_by": UUID,
     "block.expires_at": datetime,
     "session.created_at": datetime,
     "session.expires_at": datetime,
@@ -61,7 +67,8 @@ EXACT: dict[str, Any] = STATES | {
 NULLABLE = frozenset(
     {
         "order.reason", "order.rider_id", "delivery.reason", "delivery.rider_id", "delivery.rider_name",
-        "delivery.visible_rider_name", "payment.collected_minor", "security.person_id", "security.request_id",
+        "delivery.visible_rider_name", "payment.collected_minor", "review.decided_by", "review.decision",
+        "security.person_id", "security.request_id",
     }
 )  # fmt: skip
 WHOLE_NUMBERS = ("_minor", "_seconds", "_metres", "_orders", "_count")

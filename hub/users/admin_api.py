@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
+from hub.domain.block import BlockEffect, BlockKind
 from hub.domain.roles import Permission, Role
 from hub.gateway.endpoint import Call, Endpoints
 from hub.gateway.shapes import NEXT, Row
@@ -59,11 +60,11 @@ class NewGrant(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewBlock(msgspec.Struct, forbid_unknown_fields=True):
-    """`value` is a person's id, a phone, or `lat,lon`."""
+    """`value` is a person's id, a phone, `lat,lon`, or for a pair `rider id,customer id`."""
 
-    kind: Literal["person", "phone", "cell"]
-    value: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    effect: Literal["refuse", "prepaid", "review"]
+    kind: BlockKind
+    value: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    effect: BlockEffect
     reason: Why
     expires_at: datetime
 

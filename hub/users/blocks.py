@@ -1,4 +1,4 @@
-"""Who may not order, or only when paid before: by person, by phone, or by square of town."""
+"""Who may not order, or only when paid before or looked at: by person, phone or square of town; and who stays apart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from db import blocks
 from db.encryption import DataKeys, blind_index, seal
+from hub.domain.block import BlockEffect, BlockKind, is_fitting
 from hub.domain.errors import Conflict, NotFound, Unprocessable
 from hub.domain.geo import is_on_globe
 from hub.gateway.creating import create
@@ -23,21 +24,24 @@ from hub.users.people import check_everywhere
 LONGEST_DAYS = 366
 
 
-def subject_of(keys: DataKeys, kind: str, value: str, *, block_id: str) -> tuple[str, bytes | None]:
+def subject_of(keys: DataKeys, kind: BlockKind, value: str, *, block_id: str) -> tuple[str, bytes | None]:
     """What the database compares, and the number sealed, for a block by phone.
 
     Raises `Unprocessable` for a value that does not fit the kind.
     """
-    if kind == "phone":
+    if kind is BlockKind.PHONE:
         phone = normal_phone(value, path="$.value")
         sealed = seal(keys, phone, table="block_phone", column="phone", row_id=block_id)
         return blind_index(keys, phone, purpose=PHONE).hex(), sealed
-    if kind == "person":
-        try:
-            return str(UUID(value)), None
-        except ValueError as error:
-            raise Unprocessable("this is not an id", path="$.value") from error
-    return cell_of(value), None
+    if kind is BlockKind.CELL:
+        return cell_of(value), None
+    ids = value.split(",")
+    if len(ids) != (2 if kind is BlockKind.PAIR else 1):
+        raise Unprocessable("a person is given as their id, a pair as rider,customer", path="$.value")
+    try:
+        return " ".join(str(UUID(one.strip())) for one in ids), None
+    except ValueError as error:
+        raise Unprocessable("this is not an id", path="$.value") from error
 
 
 def new_block_id() -> str:
@@ -57,9 +61,13 @@ def cell_of(value: str) -> str:
     return f"{math.floor(lat * 100)} {math.floor(lon * 100)}"
 
 
-async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, expires_at: datetime) -> dict[str, Any]:
+async def add(
+    call: Call, *, kind: BlockKind, value: str, effect: BlockEffect, reason: str, expires_at: datetime
+) -> dict[str, Any]:
     """Block until `expires_at`, at most a year. Raises `Conflict` for an administrator or oneself."""
     check_everywhere(call)
+    if not is_fitting(kind, effect):
+        raise Unprocessable("two people are kept `apart`, and nobody else is", path="$.effect")
     now = datetime.now(UTC)
     if expires_at.tzinfo is None or not now < expires_at <= now + timedelta(days=LONGEST_DAYS):
         raise Unprocessable("a block ends within a year, with an offset from UTC", path="$.expires_at")
@@ -69,10 +77,10 @@ async def add(call: Call, *, kind: str, value: str, effect: str, reason: str, ex
         call,
         blocks.ADD,
         block_id=block_id,
-        kind=kind,
+        kind=kind.value,
         subject=subject,
         phone=phone,
-        effect=effect,
+        effect=effect.value,
         reason=reason.strip(),
         expires_at=expires_at,
         context=said(call, reason),

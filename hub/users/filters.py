@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from hub.domain.block import BlockKind
 from hub.domain.roles import Role
 from hub.domain.security import SecurityKind, Severity
 from hub.gateway.paging import USUAL, Limit, Page
@@ -31,7 +32,7 @@ class GrantFilter(Page, frozen=True):
 class BlockFilter(Page, frozen=True):
     """Which blocks."""
 
-    kind: Word | None = None
+    kind: BlockKind | None = None
 
 
 class EventFilter(Page, frozen=True):

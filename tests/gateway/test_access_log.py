@@ -21,9 +21,9 @@ async def test_a_request_leaves_one_line(cast: Cast, capfd: pytest.CaptureFixtur
     answer = await cast.customer.get(f"/orders/{uuid4()}?pin={secret}", **{"X-Request-ID": request_id})
     told = capfd.readouterr().err
     [line] = lines_of(told, request_id)
-    assert answer.status == 404
+    assert answer.status == 400
     assert {name: line[name] for name in ("event", "route", "method", "status", "actor", "process", "level")} == {
-        "event": "answered", "route": "/v1/orders/<order_id:uuid>", "method": "GET", "status": 404,
+        "event": "answered", "route": "/v1/orders/<order_id:uuid>", "method": "GET", "status": 400,
         "actor": cast.customer.person_id, "process": "hub", "level": "info",
     }  # fmt: skip
     assert isinstance(line["ms"], float)

@@ -177,6 +177,19 @@ async def test_answers_about_people(cast: Cast, asker: Asker, admin: Caller) -> 
     assert (await asker.ask(admin, "GET", "/users", query="?limit=0&x=1")).status == 400
 
 
+async def test_answers_about_reviews(cast: Cast, asker: Asker, admin: Caller) -> None:
+    looked_at = cast.as_person(await person(cast.conn, "Looked-at", ("customer", "own")))
+    block = {"kind": "person", "value": looked_at.person_id, "effect": "review", "expires_at": later()} | WHY
+    await asker.post(admin, "/blocks", block)
+    for move in ("approve", "refuse"):
+        order = (await asker.post(looked_at, "/orders", cast.basket()))["order"]
+        listed = await asker.get(cast.manager, "/reviews", "?state=waiting")
+        [review_id] = [one["id"] for one in listed["reviews"] if one["order_id"] == order["id"]]
+        await asker.post(cast.manager, "/reviews/{review_id}/" + move, WHY, review_id=review_id)
+    pair = {"kind": "pair", "value": f"{cast.rider.person_id},{looked_at.person_id}", "expires_at": later()} | WHY
+    await asker.post(admin, "/blocks", pair | {"effect": "apart"})
+
+
 async def test_answers_about_machines(cast: Cast, asker: Asker, admin: Caller) -> None:
     nobody = cast.as_person(None)
     new = {"kitchen_id": cast.town.kitchen_id, "name": "Pass"}

@@ -81,7 +81,7 @@ async def test_the_audit_tells_who_changed_what_and_why(
     assert [row["version"] for row in older["audit"]] == [1]
 
 
-@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"after": "1e9"}, {"after": "-1"}, {"sql": "1"}])
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"after": "x1"}, {"after": "-1"}, {"sql": "1"}])
 async def test_the_audit_takes_no_strange_questions(
     api: aiohttp.ClientSession, admin: str, query: dict[str, str]
 ) -> None:

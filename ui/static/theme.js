@@ -122,6 +122,24 @@ export const LOOKS = {
    "sign": "✕"
   }
  },
+ "review": {
+  "waiting": {
+   "word": "To review",
+   "sign": "?"
+  },
+  "approved": {
+   "word": "Approved",
+   "sign": "✓"
+  },
+  "refused": {
+   "word": "Refused",
+   "sign": "⊘"
+  },
+  "lapsed": {
+   "word": "Lapsed",
+   "sign": "⌛"
+  }
+ },
  "offer": {
   "live": {
    "word": "Offer",
@@ -302,6 +320,13 @@ export const MOVES = {
    "break",
    "end"
   ]
+ },
+ "review": {
+  "waiting": [
+   "approve",
+   "refuse",
+   "lapse"
+  ]
  }
 };
 export const PERMISSIONS = {
@@ -404,6 +429,7 @@ export const PERMISSIONS = {
   "order.ready",
   "order.recall",
   "order.reject",
+  "order.review",
   "order.rush",
   "profile.edit",
   "report.read",
@@ -440,6 +466,7 @@ export const PERMISSIONS = {
   "order.ready",
   "order.recall",
   "order.reject",
+  "order.review",
   "order.rush",
   "profile.edit",
   "report.read",
