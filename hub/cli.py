@@ -131,6 +131,9 @@ def serve(kind: Kind, json: Json = False) -> None:
         from hub.observability.exposition import share_between_workers
 
         share_between_workers()
+    from hub.realtime.deferred import defer_what_is_seldom_used
+
+    defer_what_is_seldom_used()
     from hub import app as house
 
     start = {

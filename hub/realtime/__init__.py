@@ -11,5 +11,5 @@ the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of o
                transport  frames  polling  turns  bytes in and out, in order
                heartbeat  deadlines  garbage      thousands of sockets on one timer
                endings                            tasks that run for ever end when they are told to
-               joints                             where we lean on the insides of others
+               joints  deferred                   where we lean on the insides of others, and load them late
 """
