@@ -66,10 +66,10 @@ class Settings(BaseSettings):
         256 * 1024, ge=16 * 1024, description="bytes queued for one slow client before resync"
     )
     connections_per_person: int = Field(
-        50, ge=1, description="live connections of one person to one hub worker; a thousandfold when embedded"
+        50, ge=1, description="live connections of one person, over all workers; a thousandfold when embedded"
     )
     connections_per_address: int = Field(
-        1000, ge=1, description="live connections of one address to one hub worker; a thousandfold when embedded"
+        1000, ge=1, description="live connections of one address, over all workers; a thousandfold when embedded"
     )
     token_grace_seconds: float = Field(
         25.0, ge=1, le=300, description="for how long after its token has expired a socket may still send a new one"

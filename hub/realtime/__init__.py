@@ -5,7 +5,7 @@ the worker     log  stream  changes               every change, once, from Redis
                fanout  tallies                    to whoever follows its topic
                subscriptions  readings  present   what one missed or the whole state, then everything that follows
                server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
-               positions  presence                where riders are, how many follow a topic; never in the log
+               positions  presence  occupancy     where riders are, who follows, who has how many sockets
 the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own
                entrance  handshake  session       Engine.IO v4: the way in, and one session
                transport  frames  polling  turns  bytes in and out, in order

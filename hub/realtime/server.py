@@ -24,7 +24,7 @@ from hub.domain.errors import Refusal, Unauthenticated
 from hub.domain.roles import Permission, Principal, may_anywhere
 from hub.gateway.authority import Authority
 from hub.gateway.points import MOST_POINTS, Point
-from hub.gateway.tokens import KeyRing, Verified
+from hub.gateway.tokens import Claims, KeyRing, Verified
 from hub.observability import logs
 from hub.realtime.changes import Change
 from hub.realtime.endings import end_all
@@ -33,9 +33,10 @@ from hub.realtime.fanout import AUTHORITY, Fanout
 from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.log import LogReader
+from hub.realtime.occupancy import Occupancy
 from hub.realtime.positions import PositionFeed, PositionIntake
 from hub.realtime.presence import Presence
-from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets
+from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets, owner_of
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
@@ -73,6 +74,7 @@ class LiveHub:
         self._tasks: list[asyncio.Task[None]] = []
         self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
         self.sockets = Sockets(self.fanout, settings.socket_limits)
+        self.occupancy = Occupancy(settings.redis_url, settings.socket_limits)
         self.clock = ProductClock(database)
         self.reader = LogReader(
             database=database, redis_url=settings.redis_url, deliver=self.fanout.deliver, renew=self.fanout.renew
@@ -95,6 +97,7 @@ class LiveHub:
             expire_sockets(self.sockets),
             self.feed.run(),
             self.presence.run(),
+            self.occupancy.run(),
         )
         self._tasks = [asyncio.ensure_future(task) for task in running]
 
@@ -103,6 +106,7 @@ class LiveHub:
         await end_all(self._tasks)
         await self.subscriptions.stop()
         await self.presence.leave()
+        await self.occupancy.leave()
 
     def drained(self, sid: str) -> None:
         """A slow client has caught up."""
@@ -147,33 +151,28 @@ class LiveHub:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         address = str(environ["REMOTE_ADDR"])
-        self._check_room(address)
+        if self.occupancy.is_full_at(address):
+            raise _too_many("address")
         try:
-            principal = await self._who(auth)
+            who = await self._who(auth)
+            owner = owner_of(who) if isinstance(who, Principal) else who.person_id
+            if (full := await self.occupancy.take(owner, address)) is not None:
+                raise _too_many(full)
+            is_in = False
+            try:
+                is_in = await self._enter(sid, address, who)
+            finally:
+                if not is_in:
+                    self.occupancy.give_back(owner, address)
         except Refusal as refused:
             raise SocketRefused(refused.detail, {"code": refused.code}) from refused
         except DATABASE_AWAY as error:
             raise SocketRefused("the database is away for a moment: try again", {"code": "unavailable"}) from error
-        client = self._server.connection(sid)
-        if client is None:
-            return
-        self._check_room(address, principal)
-        socket = LiveSocket(sid, client, principal, address)
-        socket.grants = dict(self._authority.grants_of(principal.person_id))
-        self.sockets.add(socket)
 
-    def _check_room(self, address: str, principal: Principal | None = None) -> None:
-        """Raise for one socket too many; asked before the database is, and again once nothing can come between."""
-        if self.sockets.is_full_at(address):
-            raise _too_many("this address")
-        if principal is not None and self.sockets.is_full_for(principal):
-            raise _too_many("this account")
-
-    async def _who(self, auth: Any) -> Principal:
-        """The principal behind `auth: {token} | {tracking}`. Raises `Unauthenticated`."""
+    async def _who(self, auth: Any) -> Claims | Principal:
+        """Whom `auth: {token} | {tracking}` stands for. Raises `Unauthenticated`."""
         if isinstance(auth, dict) and isinstance(auth.get("token"), str):
-            claims = self._verified.access(auth["token"])
-            return await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+            return self._verified.access(auth["token"])
         if isinstance(auth, dict) and isinstance(auth.get("tracking"), str):
             digest = sha256(auth["tracking"].encode()).digest()
             async with self._database.connection() as connection:
@@ -183,8 +182,24 @@ class LiveHub:
             raise Unauthenticated("this tracking link is not known, or no longer", code="auth.invalid")
         raise Unauthenticated("connect with auth: {token} or {tracking}")
 
+    async def _enter(self, sid: str, address: str, who: Claims | Principal) -> bool:
+        """Let a counted socket in; False when it is gone. Its authority is read last: nothing comes between."""
+        principal = who if isinstance(who, Principal) else await self._principal(who)
+        client = self._server.connection(sid)
+        if client is None:
+            return False
+        socket = LiveSocket(sid, client, principal, address)
+        socket.grants = dict(self._authority.grants_of(principal.person_id))
+        self.sockets.add(socket)
+        return True
+
+    async def _principal(self, claims: Claims) -> Principal:
+        return await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+
     async def _disconnect(self, sid: str, reason: str = "") -> None:
-        self.sockets.remove(sid)
+        socket = self.sockets.remove(sid)
+        if socket is not None:
+            self.occupancy.give_back(owner_of(socket.principal), socket.address)
         self.subscriptions.forget(sid)
 
     async def _unsubscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
@@ -197,7 +212,7 @@ class LiveHub:
             claims = self._verified.access(payload["token"])
             if claims.person_id != socket.principal.person_id:
                 return refusal("forbidden", "this socket belongs to somebody else: open another one")
-            await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
+            await self._principal(claims)
         except Refusal as refused:
             return refusal(refused.code, refused.detail)
         socket.principal = replace(socket.principal, session_id=claims.session_id, expires_at=claims.expires_at)
@@ -224,4 +239,4 @@ class LiveHub:
 
 
 def _too_many(whose: str) -> SocketRefused:
-    return SocketRefused(f"{whose} has too many connections: close one first", {"code": "too_many_connections"})
+    return SocketRefused(f"this {whose} has too many connections: close one first", {"code": "too_many_connections"})

@@ -28,7 +28,7 @@ POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """How many sockets one worker keeps for one person (or one tracking link's order) and for one address.
+    """How many sockets one person (or one tracking link's order) may have, and one address, over all workers.
 
     And for how long after its token has expired a socket may still send a new one.
     """
@@ -55,44 +55,32 @@ class LiveSocket:
 
 
 class Sockets:
-    """All live sockets of a worker, by Socket.IO sid, by principal and by address."""
+    """All live sockets of a worker, by Socket.IO sid and by principal."""
 
     def __init__(self, fanout: Fanout, limits: SocketLimits) -> None:
         self._fanout = fanout
         self._limits = limits
         self.by_sid: dict[str, LiveSocket] = {}
         self._of_principal: dict[str, set[str]] = {}
-        self._at_address: dict[str, int] = {}
-
-    def is_full_at(self, address: str) -> bool:
-        """Whether this address has all the sockets that it may have here."""
-        return self._at_address.get(address, 0) >= self._limits.per_address
-
-    def is_full_for(self, principal: Principal) -> bool:
-        """Whether this principal has all the sockets that it may have here."""
-        return len(self._of_principal.get(_owner(principal), ())) >= self._limits.per_principal
 
     def add(self, socket: LiveSocket) -> None:
         """A socket was accepted."""
         self.by_sid[socket.sid] = socket
-        self._of_principal.setdefault(_owner(socket.principal), set()).add(socket.sid)
-        self._at_address[socket.address] = self._at_address.get(socket.address, 0) + 1
+        self._of_principal.setdefault(owner_of(socket.principal), set()).add(socket.sid)
         metrics.SOCKETS.set(len(self.by_sid))
 
-    def remove(self, sid: str) -> None:
-        """A socket is gone: O(its own topics)."""
+    def remove(self, sid: str) -> LiveSocket | None:
+        """A socket is gone: O(its own topics). What it was; None when it was not there."""
         self._fanout.leave_all(sid)
         socket = self.by_sid.pop(sid, None)
         if socket is None:
-            return
-        owner = _owner(socket.principal)
+            return None
+        owner = owner_of(socket.principal)
         self._of_principal[owner].discard(sid)
         if not self._of_principal[owner]:
             del self._of_principal[owner]
-        self._at_address[socket.address] -= 1
-        if not self._at_address[socket.address]:
-            del self._at_address[socket.address]
         metrics.SOCKETS.set(len(self.by_sid))
+        return socket
 
     def of_person(self, person_id: str) -> list[LiveSocket]:
         """The live sockets of one person."""
@@ -160,6 +148,6 @@ class Sockets:
             socket.client.write(event_frame("expiring", orjson.dumps({"at": expires_at})))
 
 
-def _owner(principal: Principal) -> str:
+def owner_of(principal: Principal) -> str:
     """Whom a socket counts for: the person, or the order of a tracking link, whose visitors have no names."""
     return principal.order_id or principal.person_id
