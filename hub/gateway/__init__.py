@@ -16,7 +16,7 @@ creating      a keyed POST that makes something
 reasons       bodies that say why; points, phones, paging: further shapes that nouns share
 answers       rows cut to what the caller may see
 errors        refusals as problem documents
-watch         security events on their way to the record
+watch         security events on their way to the record; alarms: when they are too many
 wire          one Redis connection at raw-protocol cost
 house, nudge  what every handler may use; the hint to the sequencer after a commit
 """

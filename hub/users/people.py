@@ -65,6 +65,7 @@ async def reveal(call: Call, reason: str) -> dict[str, Any]:
     call.house.watch.note(
         SecurityKind.DATA_REVEALED,
         person_id=call.who.person_id,
+        about=person_id,
         detail=f"of {person_id}: {reason}",
         request_id=call.request_id,
     )

@@ -14,6 +14,7 @@ from tests.town import PATIENCE_SECONDS
 from tests.users.test_me import ask
 
 NewPerson = Callable[..., Awaitable[str]]
+LIVE = "select count(*) from change where entity = 'security' and entity_id = $1 and 'administration' = any(topics)"
 
 
 @pytest.fixture
@@ -60,6 +61,33 @@ async def test_helping_oneself_is_an_alarm_in_the_live_topic(
     async with hub_database.connection() as conn, asyncio.timeout(PATIENCE_SECONDS):
         while not await conn.fetchval("select count(*) from topic_log where topic = 'administration'"):
             pass
+
+
+async def test_guessing_keys_raises_one_alert_that_administrators_see_live(
+    api: aiohttp.ClientSession, admin: str, hub_database: Database
+) -> None:
+    async def guess(number: int) -> int:
+        async with api.post("/v1/auth/key", json={"key": f"hpk_{number}"}) as answer:
+            return answer.status
+
+    assert {await guess(number) for number in range(25)} == {401}
+    [alert] = [one for one in await events(api, admin, "alert.raised", at_least=1) if "FailedSignIns" in one["detail"]]
+    assert (alert["severity"], alert["ip"]) == ("alarm", "127.0.0.1")
+    async with hub_database.connection() as conn, asyncio.timeout(10):
+        while not await conn.fetchval(LIVE, alert["id"]):
+            pass
+
+
+async def test_looking_at_many_people_raises_an_alert(
+    api: aiohttp.ClientSession, admin: str, new_person: NewPerson
+) -> None:
+    for _ in range(20):
+        path = f"/v1/users/{await new_person()}/reveal"
+        assert (await ask(api, "POST", path, admin, json={"reason": "curiosity"}))[0] == 200
+    told = await events(api, admin, "data.revealed", at_least=20)
+    assert len({one["detail"] for one in told if one["person_id"] == admin}) == 20
+    [alert] = [one for one in await events(api, admin, "alert.raised", at_least=1) if "DataAccess" in one["detail"]]
+    assert alert["person_id"] == admin
 
 
 async def test_only_administrators_of_everything_see_events(api: aiohttp.ClientSession, new_person: NewPerson) -> None:
