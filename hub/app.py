@@ -127,6 +127,7 @@ def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any
     app.blueprint([SERVICE, tracking.BLUEPRINT])
     app.static("/static", STATIC, name="static")
     app.ctx.track_page = tracking.read_page(STATIC)
+    app.ctx.track_worker = tracking.read_worker(STATIC)
     app.ctx.openapi = openapi_document([route for noun in NOUNS for route in noun.routes])
     app.ctx.asyncapi = asyncapi_document(settings.hub_url.partition("://")[2])
     holder: dict[str, LiveHub] = {}

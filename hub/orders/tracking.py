@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from babel.numbers import format_currency, get_currency_precision
 from sanic import Blueprint, Request
-from sanic.response import HTTPResponse, html
+from sanic.response import HTTPResponse, html, raw
 
 from db import orders
 from hub.domain.errors import NotFound
@@ -42,9 +42,12 @@ WORDS = {
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-UNKNOWN = "<!doctype html><html lang=en><title>Hotpass</title><p>This tracking link is not known, or no longer."
+UNKNOWN = (
+    "<!doctype html><html lang=en><title>Hotpass</title>"
+    "<main><h1>Hotpass</h1><p>This tracking link is not known, or no longer.</main>"
+)
 
 
 @BLUEPRINT.get("/t/<token:str>")
@@ -56,6 +59,13 @@ async def track(request: Request, token: str) -> HTTPResponse:
         return html(UNKNOWN, status=404, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"})
     page = fill(request.app.ctx.track_page, fields_of(token, **whole))
     return html(page, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"})
+
+
+@BLUEPRINT.get("/worker.js")
+async def worker(request: Request) -> HTTPResponse:
+    """The page's service worker: at the root, because it rules only what lies below its own address."""
+    headers = {"Content-Security-Policy": "default-src 'none'; connect-src 'self'"}
+    return raw(request.app.ctx.track_worker, content_type="text/javascript; charset=utf-8", headers=headers)
 
 
 async def _read(house: House, token: str) -> dict[str, Any] | None:
@@ -74,6 +84,11 @@ def read_page(static: Path) -> str:
     if not page.is_file():
         raise NotFound(f"there is no {page.name} among the static files")
     return re.sub(r"<!--.*?-->\n?", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def read_worker(static: Path) -> bytes:
+    """The script of the service worker. Raises `FileNotFoundError`."""
+    return (static / "worker.js").read_bytes()
 
 
 def fill(page: str, fields: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -35,6 +36,7 @@ from hub.gateway.tokens import issue_demo_link, make_key_ring
 from tests.signing import sign_in, token_for
 
 PRODUCT_RATE = 60.0
+ColorScheme = Literal["dark", "light"]
 SMALL = Shape(name="journey", kitchens=1, couriers=1, orders=1, hours=8.0, spread_metres=500.0, door_metres=500.0)
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE_MILLISECONDS = 30_000  # a busy machine; nothing waits this long when all is well
@@ -50,6 +52,7 @@ class House:
 
     hub_url: str
     ui_url: str
+    database_url: str
     secret: str
     city: City
     processes: tuple[Process, ...]
@@ -109,7 +112,7 @@ async def house(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> As
                 await supervisor.start()
             yield House(
                 hub_url=household.hub_url, ui_url=household.ui_url, city=city, processes=running,
-                secret=engines.credentials.secret_key,
+                database_url=engines.database_url, secret=engines.credentials.secret_key,
             )  # fmt: skip
             await supervisor.stop()
     finally:
@@ -129,15 +132,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(browser: Browser, house: House) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
-    """`visit("kitchen", url)` opens a screen in the size it is made for; a script error fails the test."""
+    """`visit("kitchen", url)` opens a screen in the size it is made for; a script error fails the test.
+
+    `scheme` is what the device wishes; a kitchen board is dark unless its address says otherwise.
+    """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    async def open_screen(screen: str, url: str) -> Page:
+    async def open_screen(screen: str, url: str, *, scheme: ColorScheme = "light") -> Page:
         width, height = SIZES[screen]
         kitchen = house.city.kitchens[0]
         context = await browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["geolocation"],
+            viewport={"width": width, "height": height}, permissions=["geolocation"], color_scheme=scheme,
             geolocation={"latitude": kitchen.lat, "longitude": kitchen.lon},
         )  # fmt: skip
         context.set_default_timeout(PATIENCE_MILLISECONDS)

@@ -1,8 +1,10 @@
 /* The kitchen board: head, tickets by page, the all-day list; what a tap, a key and a new ticket do. */
 
-import { button, make, oncePerFrame, patchList, setAttribute, setShown, setText } from "/static/dom.js";
+import { Bell } from "/static/bell.js";
+import { button, isolate, make, oncePerFrame, patchList, setAttribute, setShown, setText } from "/static/dom.js";
 import { Commands } from "/static/commands.js";
 import { KitchenActions } from "/static/kitchen_actions.js";
+import { Marks } from "/static/kitchen_marks.js";
 import { allDay, countOrders, risk, tickets } from "/static/kitchen_rules.js";
 import { showDishes, showRecall } from "/static/kitchen_panels.js";
 import { Live } from "/static/live.js";
@@ -11,7 +13,6 @@ import { handleKeys, showKeys } from "/static/keys.js";
 import { Rights } from "/static/rights.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
 import { socketCredentials } from "/static/session.js";
-import { Sounds } from "/static/sound.js";
 import { createTicket, tickTicket, updateTicket } from "/static/ticket.js";
 import { Toasts } from "/static/toast.js";
 
@@ -40,12 +41,12 @@ class Board {
     this.page = 0;
     this.selected = null;
     this.toasts = new Toasts();
-    this.sounds = new Sounds();
+    this.bell = new Bell();
+    this.marks = new Marks();
     this.#build();
     this.draw = oncePerFrame(() => this.#draw());
     this.commands = new Commands({ hubUrl, name: "kitchen", onQueue: (count) => this.bar.showQueue(count), onLate: (result) => this.toasts.refused(result) });
-    this.actions = new KitchenActions({ commands: this.commands, toasts: this.toasts, rights: () => this.rights, draw: this.draw });
-    this.root.addEventListener("pointerdown", () => this.#enableSound());
+    this.actions = new KitchenActions({ commands: this.commands, toasts: this.toasts, rights: () => this.rights, draw: this.draw, marks: this.marks });
     this.live = new Live({
       hubUrl,
       topics: [this.topic],
@@ -65,6 +66,7 @@ class Board {
 
   close() {
     clearInterval(this.ticking);
+    this.bell.close();
     this.sizes.disconnect();
     this.stopKeys();
     this.live.close();
@@ -83,7 +85,6 @@ class Board {
       name: make("h1.board-name"),
       station: make("select.button", { "aria-label": "Station", on: { change: () => this.#goToStation(parts.station.value) } }),
       counts: make("p.board-counts"),
-      sound: button("", () => this.soundTapped()),
       dishes: button("86", () => showDishes(this)),
       recall: button("Recall", () => showRecall(this)),
       allDay: button("All-day", () => this.toggleAllDay()),
@@ -99,7 +100,7 @@ class Board {
     const turn = (step) => button(step < 0 ? "◀" : "▶", () => this.turn(step), { "aria-label": step < 0 ? "Page before" : "Next page" });
     parts.pages.append(turn(-1), parts.more, turn(1));
     parts.side.append(make("h2", {}, "All-day"), parts.totals);
-    const tools = [parts.sound, parts.dishes, parts.allDay, parts.recall, parts.help];
+    const tools = [this.bell.node, parts.dishes, parts.allDay, parts.recall, parts.help];
     const head = make("header.board-head", {}, parts.name, parts.station, parts.counts, this.bar.node, ...tools);
     const main = make("div.board-body.board-main", {}, parts.tickets, parts.empty, parts.side);
     this.root.classList.add("board", "kitchen-board");
@@ -114,10 +115,12 @@ class Board {
     const kitchen = fold.row("kitchen", this.kitchenId);
     const stations = fold.rows("station").sort((one, other) => one.position - other.position);
     this.bar.zone = kitchen?.time_zone;
-    setText(parts.name, kitchen ? `${kitchen.code} ${kitchen.name}` : "Kitchen");
+    setText(parts.name, kitchen ? `${kitchen.code} ${isolate(kitchen.name)}` : "Kitchen");
     this.stationId = stations.find((station) => station.code === this.stationCode)?.id ?? null;
     this.#drawStations(stations);
-    this.shown = tickets(fold, { stationId: this.stationId, mode: this.mode, struck: this.actions.struck });
+    if (this.marks.look(fold)) this.bell.ring("changed");
+    this.shown = tickets(fold, { stationId: this.stationId, mode: this.mode, struck: this.actions.struck, marks: this.marks });
+    for (const ticket of this.shown) ticket.isMarked = this.marks.isOn(ticket);
     const size = this.#pageSize();
     this.page = Math.max(0, Math.min(this.page, Math.ceil(this.shown.length / size) - 1));
     const first = this.page * size;
@@ -146,18 +149,19 @@ class Board {
   }
 
   #stamp({ order, lines, delivery, number, tags, others, isStruck }) {
-    const marks = lines.map((line) => `${line.version}${this.actions.stateOf(line)}`);
+    const marks = [order, ...lines].map((row) => `${row.version}${this.actions.stateOf(row)}${this.marks.textOf(row)}`);
     const isBusy = this.actions.isBusy(order);
     const isSelected = this.selected === order.id;
     return [order.version, delivery?.version, number, tags, others, isStruck, isBusy, isSelected, this.rightsStamp, ...marks].join();
   }
 
-  #tags({ order, isStruck }) {
+  #tags({ order, isStruck, isMarked }) {
     const tags = [];
     if (isStruck) tags.push(order.status.replaceAll("_", " ").toUpperCase());
     if (order.status === "placed") tags.push("NEW");
     if (order.is_rush) tags.push("RUSH");
     if (this.recalled.has(order.id)) tags.push("RECALLED");
+    if (isMarked) tags.push("CHANGED");
     return tags;
   }
 
@@ -187,9 +191,8 @@ class Board {
       if (tickTicket(card, this.live.clock) === "late") late += 1;
     }
     const { fresh, cooking, ready } = countOrders(this.fold);
-    setText(this.parts.counts, `New ${fresh} · Cooking ${cooking} · Ready ${ready}${late ? ` · ■ ${late} late` : ""}`);
-    setText(this.parts.sound, this.sounds.isMuted ? "♪ Muted" : this.sounds.isBlocked ? "♪ Tap to enable" : "♪ On");
-    if (late > (this.lateBefore ?? late)) this.sounds.play("late");
+    setText(this.parts.counts, `${late ? `■ ${late} late · ` : ""}New ${fresh} · Cooking ${cooking} · Ready ${ready}`);
+    if (late > (this.lateBefore ?? late)) this.bell.ring("late");
     this.lateBefore = late;
   }
 
@@ -197,12 +200,12 @@ class Board {
     if (entity !== "order") return;
     if (event === "order.recalled") this.recalled.add(id);
     const isNew = event === (this.mode === "expediter" ? "order.placed" : "order.accepted");
-    if (isNew) this.sounds.play("new");
+    if (isNew) this.bell.ring("new");
     if (isNew) setText(this.parts.spoken, `New ticket ${row?.code ?? ""}`);
     const isOnScreen = [...this.parts.tickets.children].some((card) => card.ticket.order.id === id);
     if (event === "order.cancelled" && isOnScreen && op === "put") {
       this.actions.struck.add(id);
-      this.sounds.play("cancelled");
+      this.bell.ring("cancelled");
     }
     if (op !== "put") this.actions.struck.delete(id);
   }
@@ -254,19 +257,6 @@ class Board {
     const query = new URLSearchParams({ mode: this.mode, ...(this.stationCode && { station: this.stationCode }) });
     history.replaceState(null, "", `${location.pathname}?${query}`);
     this.draw();
-  }
-
-  #enableSound() {
-    if (this.sounds.isBlocked) this.sounds.enable();
-  }
-
-  /** The sound button: first hear it, then mute and unmute. */
-  async soundTapped() {
-    if (this.sounds.isBlocked) {
-      await this.sounds.enable();
-      this.sounds.play("new");
-    } else this.sounds.toggleMute();
-    this.#tick();
   }
 
   /** The ticket that keys act on, or null. */

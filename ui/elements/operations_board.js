@@ -3,7 +3,7 @@
 import { span, timeOfDay } from "/static/clock.js";
 import { CityMap } from "/static/city_map.js";
 import { Commands } from "/static/commands.js";
-import { button, make, oncePerFrame, openDialog, patchList, setAttribute, setText } from "/static/dom.js";
+import { button, isolate, make, oncePerFrame, openDialog, patchList, setAttribute, setShown, setText } from "/static/dom.js";
 import { handleKeys, showKeys } from "/static/keys.js";
 import { Live } from "/static/live.js";
 import { overview } from "/static/region_rules.js";
@@ -73,6 +73,7 @@ class Board {
       riders: make("ul.rider-list", { tabindex: 0, "aria-label": "Riders" }),
       map: new CityMap({ title: "Kitchens and riders of the region", height: 62 }),
       ticker: make("ol.ticker", { tabindex: 0, "aria-label": "What just happened" }),
+      quiet: make("p.empty", {}, "Nothing yet since this screen was opened."),
     };
     const panel = (name, title, ...content) => make(`section.panel.${name}`, { "aria-label": title }, make("h2", {}, title), ...content);
     const help = button("?", () => this.#showKeys(), { "aria-label": "Keys" });
@@ -84,7 +85,7 @@ class Board {
       panel("panel-late", "Late now", parts.late, parts.noLate),
       panel("panel-map", "Map", parts.map.node),
       panel("panel-riders", "Riders", parts.riders),
-      panel("panel-ticker", "Just happened", parts.ticker),
+      panel("panel-ticker", "Just happened", parts.ticker, parts.quiet),
     );
     this.root.classList.add("board", "operations-board");
     this.root.append(head, main, this.toasts.node);
@@ -155,7 +156,7 @@ class Board {
       update: ({ firstChild: tap }, order) => {
         tap.order = order;
         const look = LOOKS.order[order.status];
-        setText(tap, `■ ${span((now - Date.parse(order.promised_at)) / 1000)} · #${order.code} · ${order.kitchen_name} · ${look.sign} ${look.word}`);
+        setText(tap, `■ ${span((now - Date.parse(order.promised_at)) / 1000)} · #${order.code} · ${isolate(order.kitchen_name)} · ${look.sign} ${look.word}`);
       },
     });
     const more = late.length > LATE_LINES ? `and ${late.length - LATE_LINES} more` : "";
@@ -191,6 +192,8 @@ class Board {
   }
 
   #drawTicker() {
+    setShown(this.parts.quiet, this.happened.length === 0);
+    setShown(this.parts.ticker, this.happened.length > 0);
     patchList(this.parts.ticker, this.happened, {
       key: ({ number }) => number,
       create: ({ text, order }) => make("li", {}, order ? button(text, () => this.#showOrder(order)) : text),
@@ -203,8 +206,8 @@ class Board {
     const delay = Date.now() - Date.parse(at);
     if (delay >= 0 && delay < 60000) this.delays = [...this.delays.slice(1 - SAMPLES), delay];
     if (!event || event.endsWith(".changed") || row === undefined || row === null) return;
-    const code = row.code ?? row.order_code ?? row.name ?? "";
-    const who = entity === "delivery" && row.rider_name ? ` · ${row.rider_name}` : "";
+    const code = row.code ?? row.order_code ?? isolate(row.name);
+    const who = entity === "delivery" && row.rider_name ? ` · ${isolate(row.rider_name)}` : "";
     const order = entity === "order" ? row : this.fold.row("order", row.order_id ?? "");
     const text = `${timeOfDay(this.live.clock.now(), { zone: this.bar.zone, withSeconds: true })} ${event.replaceAll("_", " ").replace(".", " ")} ${entity === "rider" ? "" : "#"}${code}${who}`;
     this.happened = [{ number: `${offset} ${id}`, text, order }, ...this.happened].slice(0, TICKER_LINES);
@@ -236,13 +239,13 @@ class Board {
   }
 
   async #showOrder(order) {
-    const { body } = openDialog(`#${order.code} · ${order.kitchen_name}`, { host: this.root });
+    const { body } = openDialog(`#${order.code} · ${isolate(order.kitchen_name)}`, { host: this.root });
     setText(body, "Loading…");
     try {
       const { events } = await read(this.hubUrl, `/v1/orders/${order.id}/timeline`);
       const rows = events.map(({ at, event, actor, reason }) => {
         const when = timeOfDay(Date.parse(at), { zone: this.bar.zone, withSeconds: true });
-        return make("li", {}, make("b", {}, when), ` ${event}`, make("span.timeline-who", {}, ` ${actor ?? ""}${reason ? ` · ${reason}` : ""}`));
+        return make("li", {}, make("b", {}, when), ` ${event}`, make("span.timeline-who", {}, ` ${actor ?? ""}${reason ? ` · ${isolate(reason)}` : ""}`));
       });
       body.replaceChildren(rows.length > 0 ? make("ol.timeline", {}, ...rows) : "Nothing is written about this order.");
     } catch (error) {
@@ -275,7 +278,8 @@ function updateLoad(node, { kitchen, open, late, load, level }, clock) {
   const look = LOOKS.load[level];
   node.kitchen = kitchen;
   setAttribute(node, "data-state", `load-${level}`);
-  setText(name, `${kitchen.code} ${kitchen.name}`);
+  setAttribute(node, "data-late", late > 0);
+  setText(name, `${kitchen.code} ${isolate(kitchen.name)}`);
   setAttribute(name, "href", `/kitchen/${kitchen.id}?mode=expediter`);
   bar.value = Math.min(1, load);
   setAttribute(bar, "aria-label", `Load of ${kitchen.code}`);

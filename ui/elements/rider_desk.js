@@ -1,5 +1,6 @@
 /* The rider's screen: shift, offers, deliveries; one thumb. */
 
+import { Bell } from "/static/bell.js";
 import { span } from "/static/clock.js";
 import { CityMap } from "/static/city_map.js";
 import { Commands } from "/static/commands.js";
@@ -9,7 +10,6 @@ import { Live } from "/static/live.js";
 import { createOffer, tickOffer, updateOffer } from "/static/offer_card.js";
 import { leaveWhenSignedOut, startBoard } from "/static/shell.js";
 import { personId, signOut, socketCredentials } from "/static/session.js";
-import { Sounds } from "/static/sound.js";
 import { LOOKS } from "/static/theme.js";
 import { Toasts } from "/static/toast.js";
 import { Tracker } from "/static/tracker.js";
@@ -34,17 +34,17 @@ class Desk {
     Object.assign(this, { root, hubUrl });
     this.busy = new Map(); // id -> version of the row that an action on its way started from
     this.toasts = new Toasts();
-    this.sounds = new Sounds();
+    this.bell = new Bell();
     this.draw = oncePerFrame(() => this.#draw());
     this.#build();
     this.commands = new Commands({ hubUrl, name: "rider", onQueue: (count) => this.bar.showQueue(count), onLate: (result) => this.toasts.refused(result) });
-    addEventListener("pointerdown", () => this.sounds.isBlocked && this.sounds.enable());
     this.#meet();
   }
 
   close() {
     this.isClosed = true;
     clearInterval(this.ticking);
+    this.bell.close();
     this.tracker?.stop();
     this.live?.close();
   }
@@ -89,7 +89,7 @@ class Desk {
     };
     this.root.classList.add("board", "rider-desk");
     const head = make("header.board-head", {}, make("h1.visually-hidden", {}, "Rider"), parts.shift, this.bar.node, parts.gps);
-    const main = make("div.board-body.rider-main", {}, parts.offers, parts.deliveries, parts.empty, parts.map.node, parts.shiftMoves, parts.out);
+    const main = make("div.board-body.rider-main", {}, parts.offers, parts.deliveries, parts.empty, parts.map.node, parts.shiftMoves, make("div.pair", {}, this.bell.node, parts.out));
     this.root.append(head, main, this.toasts.node, parts.spoken);
     this.parts = parts;
     setText(parts.empty, "Loading…");
@@ -101,6 +101,7 @@ class Desk {
     const offers = this.fold.rows("offer").filter((offer) => offer.state === "live");
     const deliveries = this.fold.rows("delivery").filter((delivery) => ACTIVE.has(delivery.status));
     deliveries.sort((one, other) => Date.parse(one.assigned_at) - Date.parse(other.assigned_at));
+    if (offers.length === 0) this.bell.silence("new");
     this.#drawShift(rider);
     patchList(this.parts.offers, offers, {
       key: (offer) => offer.id,
@@ -158,11 +159,11 @@ class Desk {
 
   #changed({ event, op, row }) {
     if (event === "offer.created" && op === "put") {
-      this.sounds.play("new");
+      this.bell.ring("new");
       navigator.vibrate?.([200, 100, 200]);
       setText(this.parts.spoken, `New offer: pick up at ${row.pickup_name}`);
     }
-    if (event === "delivery.cancelled") this.sounds.play("cancelled");
+    if (event === "delivery.cancelled") this.bell.ring("cancelled");
     if (event === "offer.withdrawn") this.toasts.show("Taken by another rider");
   }
 

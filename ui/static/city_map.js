@@ -74,7 +74,7 @@ export class CityMap {
 
 function marker(point) {
   const shape = point.kind === "kitchen" ? makeSvg("rect", { x: -1.8, y: -1.8, width: 3.6, height: 3.6 }) : makeSvg("circle", { r: 1.7 });
-  return makeSvg("g.point", {}, shape, makeSvg("text", { y: -2.8, "text-anchor": "middle" }));
+  return makeSvg("g.point", {}, shape, makeSvg("text", { y: point.kind === "rider" ? 5.2 : -2.8, "text-anchor": "middle" }));
 }
 
 function place(node, point, { x, y }) {

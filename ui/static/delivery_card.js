@@ -4,7 +4,7 @@
  *     ARRIVED → PICKED UP (code on the bag) → AT DOOR → DELIVERED (PIN, cash)        Problem → going back → returned
  */
 
-import { button, make, setAttribute, setShown, setText } from "./dom.js";
+import { button, isolate, make, setAttribute, setShown, setText } from "./dom.js";
 import { distance, minorOf, money } from "./money.js";
 import { slide } from "./slide.js";
 import { LOOKS } from "./theme.js";
@@ -112,9 +112,9 @@ function missing(input, text, say) {
 }
 
 function whereText(delivery, order) {
-  if (delivery.status === "assigned" || delivery.status === "at_kitchen") return `Pick up at ${delivery.pickup_name}`;
-  if (delivery.status === "failed" || delivery.status === "returning") return `Bring it back to ${delivery.pickup_name}`;
-  return `Bring it to ${order?.customer_name ?? "the customer"} · ${distance(delivery.distance_metres)}`;
+  if (delivery.status === "assigned" || delivery.status === "at_kitchen") return `Pick up at ${isolate(delivery.pickup_name)}`;
+  if (delivery.status === "failed" || delivery.status === "returning") return `Bring it back to ${isolate(delivery.pickup_name)}`;
+  return `Bring it to ${order ? isolate(order.customer_name) : "the customer"} · ${distance(delivery.distance_metres)}`;
 }
 
 function whatText(delivery, order) {
@@ -122,7 +122,7 @@ function whatText(delivery, order) {
   const state = order === null ? "" : `${LOOKS.order[order.status].word.toLowerCase()}`;
   const cash = delivery.cash_due_minor > 0 ? `cash ${money(delivery.cash_due_minor, delivery.currency)}` : "paid";
   const fee = Number.isFinite(delivery.fee_minor) ? `earns ${money(delivery.fee_minor, delivery.currency)}` : "";
-  const note = order?.note ? `“${order.note}”` : "";
+  const note = order?.note ? `“${isolate(order.note)}”` : "";
   return [items, state, cash, fee, note].filter(Boolean).join(" · ");
 }
 

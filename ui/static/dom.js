@@ -24,6 +24,11 @@ export function button(label, act, attributes = {}) {
   return make("button.button", { type: "button", ...attributes, on: { click: act } }, label);
 }
 
+/** Somebody's words for the middle of a sentence: whatever their direction, they turn nothing around them. */
+export function isolate(text) {
+  return `\u2068${String(text ?? "").replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
+}
+
 /** Set the text of a node when it differs. */
 export function setText(node, text) {
   const wanted = text === null || text === undefined ? "" : String(text);

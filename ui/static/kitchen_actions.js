@@ -5,6 +5,7 @@
  * not moved again, so a double tap moves once.
  */
 
+import { isolate } from "./dom.js";
 import { bumpOf, nextMove, target } from "./kitchen_rules.js";
 
 const UNDO_SECONDS = 5;
@@ -12,8 +13,8 @@ const RUSH_SECONDS = 3;
 
 export class KitchenActions {
   /** `rights()` answers {mode, may}; `draw()` is called when something was tapped or answered. */
-  constructor({ commands, toasts, rights, draw }) {
-    Object.assign(this, { commands, toasts, rights, draw });
+  constructor({ commands, toasts, rights, draw, marks }) {
+    Object.assign(this, { commands, toasts, rights, draw, marks });
     this.pending = new Map(); // line or order id -> {version, state}
     this.struck = new Set(); // orders that ended under the cook's hands, until bumped
     this.stateOf = (line) => this.#pendingState(line) ?? line.state;
@@ -24,10 +25,14 @@ export class KitchenActions {
     return this.pending.get(order.id)?.version === order.version;
   }
 
-  /** A line was tapped: its next step. */
+  /** A line was tapped: its change is seen, or it goes its next step. */
   tapLine(line) {
+    if (this.marks.textOf(line) !== "") {
+      this.marks.acknowledge([line]);
+      return this.draw();
+    }
     const step = nextMove(this.stateOf(line), this.rights());
-    if (step !== null) this.#moveLines([line], step, `${line.name}: ${step}`);
+    if (step !== null) this.#moveLines([line], step, `${isolate(line.name)}: ${step}`);
   }
 
   /** Bump: the whole ticket goes one step on. */
@@ -36,6 +41,7 @@ export class KitchenActions {
     if (!bump || this.isBusy(ticket.order)) return;
     if (bump.step === "dismiss") {
       this.struck.delete(ticket.order.id);
+      this.marks.acknowledge([ticket.order, ...ticket.lines]);
       this.draw();
     } else if (bump.lines) this.#moveLines(bump.lines, bump.step, `#${ticket.order.code} ${bump.step}`);
     else this.#moveOrder(ticket.order, bump.step);

@@ -22,7 +22,7 @@ export function kitchenKeys(board) {
     ["PageDown", "next page", () => board.turn(1)],
     ["PageUp", "page before", () => board.turn(-1)],
     ["s", "next station", () => board.nextStation()],
-    ["m", "mute", () => board.soundTapped()],
+    ["m", "mute", () => board.bell.tapped()],
     ["?", "these keys", () => showKeys(board.keys, board.root)],
   ];
 }

@@ -1,7 +1,7 @@
 /* The dialogs of the kitchen board: dishes that are off (86), and tickets to call back. */
 
 import { timeOfDay } from "./clock.js";
-import { button, make, openDialog, patchList, setAttribute, setText } from "./dom.js";
+import { button, isolate, make, openDialog, patchList, setAttribute, setText } from "./dom.js";
 import { linesByOrder } from "./kitchen_rules.js";
 
 const RECALLED_AT_MOST = 100;
@@ -19,7 +19,7 @@ export function showDishes(board) {
       update: ({ firstChild: tap }, item) => {
         const left = item.portions_left === null || item.portions_left === undefined ? "" : ` · ${item.portions_left} left`;
         tap.item = item;
-        setText(tap, `${item.is_available ? "●" : "⊘ 86"} ${item.name}${left}`);
+        setText(tap, `${item.is_available ? "●" : "⊘ 86"} ${isolate(item.name)}${left}`);
         setAttribute(tap, "aria-pressed", String(!item.is_available));
       },
     });
@@ -61,7 +61,7 @@ function recallable(board, lines) {
       (line) => line.state === "done" && (board.stationId === null || line.station_id === board.stationId),
     );
     if (own.length === 0) continue;
-    const text = own.map((line) => `${line.quantity} ${line.name}`).join(", ");
+    const text = own.map((line) => `${line.quantity} ${isolate(line.name)}`).join(", ");
     entries.push({ order, at: own.at(-1).done_at, text, paths: own.map((line) => `/v1/lines/${line.id}/undo`), body: {} });
   }
   return entries.sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
@@ -70,5 +70,5 @@ function recallable(board, lines) {
 async function toggle(board, item) {
   const move = item.is_available ? "86" : "back";
   const { isDone } = await board.actions.act(`/v1/kitchens/${board.kitchenId}/items/${item.id}/${move}`);
-  if (isDone) board.toasts.show(`${item.name}: ${move === "86" ? "off the menu" : "back on the menu"}`);
+  if (isDone) board.toasts.show(`${isolate(item.name)}: ${move === "86" ? "off the menu" : "back on the menu"}`);
 }

@@ -26,9 +26,10 @@ export function linesByOrder(fold) {
 
 /**
  * The tickets of a screen, oldest promise first: {order, lines, others, delivery}.
- * A station sees what it still has to cook; the pass sees everything that has not left.
+ * A station sees what it still has to cook; the pass sees everything that has not left. Both see what was taken from
+ * them, until somebody has seen it.
  */
-export function tickets(fold, { stationId, mode, struck }) {
+export function tickets(fold, { stationId, mode, struck, marks }) {
   const lines = linesByOrder(fold);
   const deliveries = new Map(fold.rows("delivery").map((delivery) => [delivery.order_id, delivery]));
   const stations = new Map(fold.rows("station").map((station) => [station.id, station]));
@@ -37,7 +38,7 @@ export function tickets(fold, { stationId, mode, struck }) {
     const all = lines.get(order.id) ?? [];
     const own = stationId === null ? all : all.filter((line) => line.station_id === stationId);
     const isOpen = mode === "expediter" ? IN_KITCHEN.has(order.status) : isToCook(order, own);
-    if (!isOpen && !struck.has(order.id)) continue;
+    if (!isOpen && !struck.has(order.id) && !own.some((line) => marks.isTakenBack(line))) continue;
     const others = mode === "expediter" || stationId === null ? [] : progress(all, stationId, stations);
     shown.push({ order, lines: own, others, delivery: deliveries.get(order.id) ?? null, isStruck: !isOpen });
   }
@@ -57,8 +58,8 @@ export function target(step) {
 }
 
 /** What Bump does to a ticket: {step, lines} for its lines, {step: "accept" | "ready"} for the order, or null. */
-export function bumpOf({ order, lines, isStruck }, stateOf, rights) {
-  if (isStruck) return { step: "dismiss", lines: [] };
+export function bumpOf({ order, lines, isStruck, isMarked }, stateOf, rights) {
+  if (isStruck || isMarked) return { step: "dismiss", lines: [] };
   if (order.status === "placed") return rights.mode === "expediter" && rights.may("order.accept") ? { step: "accept" } : null;
   for (const step of ["start", "done"]) {
     const ready = lines.filter((line) => nextMove(stateOf(line), rights) === step);

@@ -1,7 +1,7 @@
 /* One offer of a delivery: what it pays, where it goes, and the seconds that the hub leaves for an answer. */
 
 import { timeOfDay } from "./clock.js";
-import { button, make, setAttribute, setText } from "./dom.js";
+import { button, isolate, make, setAttribute, setText } from "./dom.js";
 import { distance, money } from "./money.js";
 
 /** A card without content; `answer(offer, "accept" | "decline")` is asked once. */
@@ -28,7 +28,7 @@ export function updateOffer(card, offer, { isBusy, zone }) {
   const approach = Number.isFinite(offer.approach_metres) ? ` ${distance(offer.approach_metres)}` : "";
   setAttribute(card, "data-offer", offer.id);
   setText(card.parts.fee, `${money(offer.fee_minor, offer.currency)} · ${distance(offer.distance_metres)}`);
-  setText(card.parts.way, `pick ${offer.pickup_name}${approach} → drop ${distance(offer.distance_metres)}`);
+  setText(card.parts.way, `pick ${isolate(offer.pickup_name)}${approach} → drop ${distance(offer.distance_metres)}`);
   setText(card.parts.ready, `#${offer.order_code} · ready ${timeOfDay(Date.parse(offer.ready_expected_at), { zone })}`);
   setAttribute(card.parts.accept, "disabled", isBusy);
   setAttribute(card.parts.decline, "disabled", isBusy);

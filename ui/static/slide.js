@@ -20,7 +20,8 @@ export function slide(act) {
   let hasSlid = false;
   const move = (event) => {
     if (from === null) return;
-    const way = Math.max(0, Math.min(1, (event.clientX - from) / (node.clientWidth - thumb.clientWidth)));
+    const forward = getComputedStyle(node).direction === "rtl" ? from - event.clientX : event.clientX - from;
+    const way = Math.max(0, Math.min(1, forward / (node.clientWidth - thumb.clientWidth)));
     if (way > 0.08) hasSlid = true;
     node.style.setProperty("--way", way);
     node.way = way;

@@ -1,5 +1,5 @@
 /*
- * Distinct sounds without files: new, changed, cancelled, late.
+ * Distinct sounds without files: new, changed, cancelled, late. One that rings is repeated until a person acknowledges it.
  *
  * A browser plays nothing before the first touch; `isBlocked` says so and the screen offers "tap to enable".
  */
@@ -12,12 +12,35 @@ const TUNES = {
 };
 const NOTE_SECONDS = 0.14;
 const LOUDNESS = 0.2;
+const AGAIN_MILLISECONDS = 3000;
+const GRAVEST_FIRST = ["cancelled", "changed", "new", "late"];
 
 export class Sounds {
   #context = null;
 
   constructor() {
     this.isMuted = localStorage.getItem("hotpass.muted") === "yes";
+    this.ringing = new Set();
+  }
+
+  /** Play a sound again and again until `acknowledge` is called; of several the gravest is heard. */
+  ring(name) {
+    this.ringing.add(name);
+    this.play(name);
+    this.again ??= setInterval(() => this.play(this.gravest), AGAIN_MILLISECONDS);
+  }
+
+  /** The gravest of what rings, or undefined. */
+  get gravest() {
+    return GRAVEST_FIRST.find((name) => this.ringing.has(name));
+  }
+
+  /** Somebody has heard it, or what it was about is over: silence. */
+  acknowledge(names = GRAVEST_FIRST) {
+    for (const name of names) this.ringing.delete(name);
+    if (this.ringing.size > 0) return;
+    clearInterval(this.again);
+    this.again = undefined;
   }
 
   /** True while the browser would swallow a sound. */

@@ -5,7 +5,7 @@
  */
 
 import { span } from "./clock.js";
-import { button, make, patchList, setAttribute, setShown, setText } from "./dom.js";
+import { button, isolate, make, patchList, setAttribute, setShown, setText } from "./dom.js";
 import { allergens, bumpOf, nextMove, risk } from "./kitchen_rules.js";
 import { LOOKS } from "./theme.js";
 
@@ -21,7 +21,7 @@ export function createTicket(board) {
     tags: make("span.ticket-tags"),
     brand: make("span.ticket-brand"),
     allergens: make("p.ticket-allergens"),
-    note: make("p.ticket-note"),
+    note: make("p.ticket-note", { dir: "auto" }),
     lines: make("ul.ticket-lines"),
     others: make("p.ticket-others"),
     rider: make("p.ticket-rider"),
@@ -55,8 +55,9 @@ export function updateTicket(card, ticket, board) {
   const warned = allergens(lines);
   setText(parts.allergens, `⚠ ${warned.join(", ").toUpperCase()}`);
   setShown(parts.allergens, warned.length > 0);
-  setText(parts.note, order.note ? `“${order.note}”` : "");
-  setShown(parts.note, Boolean(order.note));
+  setText(parts.note, order.note ? `“${isolate(order.note)}”` : "");
+  setShown(parts.note, Boolean(order.note) || board.marks.textOf(order) !== "");
+  setAttribute(parts.note, "data-changed", board.marks.textOf(order) || null);
   setText(parts.others, `also at: ${others.join(", ")}`);
   setShown(parts.others, others.length > 0);
   const told = riderText(delivery);
@@ -66,7 +67,7 @@ export function updateTicket(card, ticket, board) {
     key: (line) => line.id,
     create: () => createLine(board),
     update: (node, line) => updateLine(node, line, board),
-    stamp: (line) => `${line.version} ${board.actions.stateOf(line)} ${board.rightsStamp}`,
+    stamp: (line) => `${line.version} ${board.actions.stateOf(line)} ${board.rightsStamp} ${board.marks.textOf(line)}`,
   });
   const bump = bumpOf(ticket, board.actions.stateOf, board.rights);
   setText(parts.bump, bump === null ? waitingText(ticket) : BUMP_WORDS[bump.step]);
@@ -95,11 +96,12 @@ function createLine(board) {
   const parts = {
     sign: make("span.line-sign", { "aria-hidden": "true" }),
     quantity: make("span.line-quantity"),
-    name: make("span.line-name"),
-    options: make("span.line-options"),
+    name: make("span.line-name", { dir: "auto" }),
+    options: make("span.line-options", { dir: "auto" }),
     word: make("span.line-word"),
+    changed: make("span.line-changed"),
   };
-  const words = make("span.line-words", {}, parts.name, parts.options, parts.word);
+  const words = make("span.line-words", {}, parts.changed, parts.name, parts.options, parts.word);
   const tap = make(
     "button.line", { type: "button", on: { click: () => board.actions.tapLine(node.line) } },
     parts.sign, parts.quantity, words,
@@ -117,12 +119,16 @@ function updateLine(node, line, board) {
   setAttribute(node.tap, "data-state", `line-${state}`);
   setAttribute(node.tap, "data-line", line.id);
   setAttribute(node.tap, "data-pending", state !== line.state);
-  setAttribute(node.tap, "aria-disabled", nextMove(state, board.rights) === null ? "true" : null);
+  const isIdle = nextMove(state, board.rights) === null && board.marks.textOf(line) === "";
+  setAttribute(node.tap, "aria-disabled", isIdle ? "true" : null);
   setText(node.parts.sign, look.sign);
   setText(node.parts.quantity, line.quantity);
   setText(node.parts.name, line.name);
-  setText(node.parts.options, line.options ? `– ${line.options}` : "");
+  setText(node.parts.options, line.options ? `– ${isolate(line.options)}` : "");
   setText(node.parts.word, look.word);
+  const changed = board.marks.textOf(line);
+  setText(node.parts.changed, changed && `▲ ${changed}`);
+  setAttribute(node.tap, "data-changed", changed !== "");
 }
 
 function tickLine(node, clock) {
@@ -135,7 +141,7 @@ function tickLine(node, clock) {
 function riderText(delivery) {
   if (delivery === null || delivery.status === "waiting" || delivery.status === "offered") return "";
   const look = LOOKS.delivery[delivery.status];
-  return `${look.sign} ${look.word}${delivery.rider_name ? `: ${delivery.rider_name}` : ""}`;
+  return `${look.sign} ${look.word}${delivery.rider_name ? `: ${isolate(delivery.rider_name)}` : ""}`;
 }
 
 function waitingText({ order, lines }) {

@@ -6,7 +6,7 @@
 
 import { CityMap } from "./city_map.js";
 import { timeOfDay } from "./clock.js";
-import { make, oncePerFrame, patchList, setAttribute, setText } from "./dom.js";
+import { isolate, make, oncePerFrame, patchList, setAttribute, setText } from "./dom.js";
 import { LinkBar } from "./linkbar.js";
 import { Live } from "./live.js";
 import { money } from "./money.js";
@@ -28,6 +28,7 @@ const map = new CityMap({ title: "The rider, your home and the kitchen", height:
 const draw = oncePerFrame(show);
 let rider = null;
 
+navigator.serviceWorker?.register("/worker.js").catch(() => null); // without it the page only needs a network
 bar.zone = zone;
 root.querySelector("header").append(bar.node);
 document.getElementById("map").append(map.node);
@@ -72,7 +73,7 @@ function showLines(lines) {
   patchList(list, lines, {
     key: (line) => line.id,
     create: () => make("li"),
-    update: (node, line) => setText(node, `${line.quantity} × ${line.name}${line.options ? ` – ${line.options}` : ""}${line.state === "voided" ? " (not available)" : ""}`),
+    update: (node, line) => setText(node, `${line.quantity} × ${isolate(line.name)}${line.options ? ` – ${isolate(line.options)}` : ""}${line.state === "voided" ? " (not available)" : ""}`),
     stamp: (line) => line.version,
   });
 }

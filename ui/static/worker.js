@@ -1,12 +1,12 @@
 /*
- * The service worker of the screens: a page that was open before opens again without a network.
+ * The service worker of the screens, and of the customer's page: a page that was open before opens again without a network.
  *
  * Network first, always; the copy is used only when the network gives nothing. Sessions, sockets and the hub's API are never
  * kept: what a board shows without a network comes from its own last state, and says so.
  */
 
 const STORE = "hotpass-1";
-const KEPT = /^\/(static\/|_nicegui\/|kitchen\/|rider$|operations\/|home$|$)/;
+const KEPT = /^\/(static\/|t\/|_nicegui\/|kitchen\/|rider$|operations\/|home$|$)/;
 
 self.addEventListener("install", () => self.skipWaiting());
 
