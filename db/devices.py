@@ -1,4 +1,7 @@
-"""Kitchen tablets: paired by a code, switched between cooks by a PIN, removed with everything they hold."""
+"""Kitchen tablets: paired by a code, coming back by their own token, switched by a PIN, removed with all they hold.
+
+Invariant: what was opened at a tablet ends with it, the sign-ins by PIN included (`device_session`).
+"""
 
 from __future__ import annotations
 
@@ -52,25 +55,70 @@ DEVICES_OF = Statement(
 # device_code_live: of a hundred tablets with one code, one is paired
 PAIR = Statement(
     text(
-        """update device set paired_at = clock_timestamp(), code_hash = null, code_expires_at = null
+        """update device set paired_at = clock_timestamp(), code_hash = null, code_expires_at = null,
+            token_hash = cast(:token_hash as bytea)
         where code_hash = any(cast(:code_hashes as bytea[])) and code_expires_at > clock_timestamp()
             and removed_at is null
         returning id::text, person_id::text, kitchen_id::text, station_id::text, name"""
     )
 )
-# device_pk; its sessions, its grant and its person end with it
+# device_token_live, session_pk. The tablet of a token, with its own live session, a new one where that is nearly over.
+ENTER = Statement(
+    text(
+        """with acting as (select set_config('hotpass.context', cast(:context as text), true) as setting),
+        d as (
+            select d.id, d.person_id, d.kitchen_id, d.station_id, d.name from device d
+                join person p on p.id = d.person_id and p.is_active
+            where d.token_hash = cast(:token_hash as bytea) and d.removed_at is null
+        ),
+        kept as (
+            select s.id from d join device_session o on o.device_id = d.id
+                join session s on s.id = o.session_id and s.person_id = d.person_id and s.state = 'live'
+                    and s.expires_at > clock_timestamp() + interval '1 day'
+            order by s.id desc limit 1
+        ),
+        opened as (
+            insert into session (person_id, kind, device, expires_at)
+            select d.person_id, 'device', d.name, clock_timestamp() + interval '90 days' from d, acting
+            where setting is not null and not exists (select from kept)
+            returning id
+        ),
+        linked as (insert into device_session (session_id, device_id) select opened.id, d.id from opened, d)
+        select d.id::text, d.person_id::text, d.kitchen_id::text, d.station_id::text, d.name, s.id::text as session_id
+        from d, (select id from kept union all select id from opened) as s"""
+    )
+)
+# device_pk. No row: the tablet was removed. In the transaction that opens the session.
+OPENED_AT = Statement(
+    text(
+        """insert into device_session (session_id, device_id)
+        select cast(:session_id as uuid), id from device
+            where id = cast(:device_id as uuid) and removed_at is null for share"""
+    )
+)
+# device_session_pk
+IS_OPENED_AT = Statement(
+    text(
+        """select exists (select from device_session
+        where session_id = cast(:session_id as uuid) and device_id = cast(:device_id as uuid))"""
+    )
+)
+# device_pk: before REMOVE in one transaction, so that no sign-in is opened at the tablet behind its back
+LOCK = Statement(text("select from device where id = cast(:device_id as uuid) for update"))
+# device_pk, device_session_device; its sessions, those opened at it, its grant and its person end with it
 REMOVE = Statement(
     text(
         f"""with acting as (select set_config('hotpass.context', cast(:context as text), true) as setting),
         d as (
-            update device set removed_at = clock_timestamp(), code_hash = null, code_expires_at = null
-                from kitchen k, acting
+            update device set removed_at = clock_timestamp(), code_hash = null, code_expires_at = null,
+                token_hash = null from kitchen k, acting
             where device.id = cast(:device_id as uuid) and removed_at is null and k.id = device.kitchen_id
                 and setting is not null and {WITHIN}
             returning device.*
         ),
         ended as (update session s set state = 'revoked', reason = 'the tablet was removed' from d
-            where s.person_id = d.person_id and s.state = 'live'),
+            where s.state = 'live' and (s.person_id = d.person_id
+                or s.id in (select session_id from device_session o where o.device_id = d.id))),
         disabled as (update person p set is_active = false from d where p.id = d.person_id)
         select {SHOWN} from d"""
     )

@@ -20,7 +20,8 @@ people = table(
 grants = table("role_grant", ids="id person_id", texts="role scope", times="expires_at", bigints="version")
 
 # primary key; role_grant_once; session_pk. The person with the live grants as JSON, and which of the asked sessions are
-# the person's, as JSON: id -> whether it is live; no row: unknown or disabled.
+# the person's, as JSON: id -> whether it is live, and the kitchen at whose tablet it was opened; no row: unknown or
+# disabled.
 AUTHORITY = Statement(
     text(
         """select p.name,
@@ -28,9 +29,12 @@ AUTHORITY = Statement(
                     'id', g.id, 'role', g.role, 'scope', g.scope, 'expires_at', g.expires_at))
                 from role_grant g where g.person_id = p.id
                     and (g.expires_at is null or g.expires_at > clock_timestamp())), '[]')::text as grants,
-            coalesce((select json_object_agg(s.id, s.state = 'live' and s.expires_at > clock_timestamp())
-                from session s where s.id = any(cast(:session_ids as uuid[])) and s.person_id = p.id),
-                '{}')::text as sessions
+            coalesce((select json_object_agg(s.id, json_build_object(
+                    'is_live', s.state = 'live' and s.expires_at > clock_timestamp(),
+                    'kitchen_id', k.id, 'region', k.region))
+                from session s left join device_session o on o.session_id = s.id
+                    left join device d on d.id = o.device_id left join kitchen k on k.id = d.kitchen_id
+                where s.id = any(cast(:session_ids as uuid[])) and s.person_id = p.id), '{}')::text as sessions
         from person p where p.id = cast(:person_id as uuid) and p.is_active"""
     )
 )

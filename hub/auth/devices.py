@@ -1,20 +1,26 @@
 """Kitchen tablets: a manager adds one and reads a code, the tablet pairs with it, cooks switch by PIN.
 
-add ─► code (6 digits, 10 minutes) ─pair─► session of the tablet ─PIN─► access token of a cook, 10 minutes at a time
+add ─► code (6 digits, 10 minutes) ─pair─► device token, good until the tablet is removed
+                                             └─► access token of the tablet ─PIN─► of a cook, 10 minutes at a time
+
+What a cook may by PIN ends at the kitchen, whatever else the cook is (`hub.domain.roles.AT_TABLET`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from typing import Any
 
 import asyncpg
 
 from db import devices
+from db.context import context
 from db.encryption import DataKeys, blind_index, blind_indexes, blind_indexes_by_key
 from db.scope import reach_values
-from db.statement import Connection
-from hub.auth.sessions import Caller, Doorkeeper, SignIn, open_session
+from db.statement import Connection, Record
+from hub.auth.sessions import Caller, Doorkeeper, SignIn, open_session, token_for
 from hub.domain.errors import Conflict, Forbidden, NotFound, RateLimited, Unauthenticated
 from hub.domain.roles import Permission, Place, may
 from hub.domain.session import SessionKind
@@ -24,6 +30,10 @@ from hub.gateway.moves import decode, said
 from hub.gateway.rate_limit import Limiter, Rule
 
 DIGITS = 6
+TOKEN_BYTES = 32
+# A prefix that secret scanners can look for.
+PREFIX = "hpd_"
+SHAPE = re.compile(r"hpd_[A-Za-z0-9_-]{43}")
 PIN_ATTEMPTS = 5
 # Few codes are open at a time, and all guesses together are few.
 GUESSES = Rule(name="pairing", limit=100, period_seconds=600, local_limit=10)
@@ -58,21 +68,38 @@ async def list_devices(call: Call, kitchen_id: str) -> list[dict[str, Any]]:
         return [decode(row[0]) for row in await devices.DEVICES_OF.rows(conn, kitchen_id=kitchen_id, **_reach(call))]
 
 
-async def pair(keeper: Doorkeeper, limiter: Limiter, code: str, caller: Caller) -> tuple[SignIn, dict[str, Any]]:
-    """Pair the asking tablet: its sign-in, and what it is. Raises `Unauthenticated` for a code that is not open."""
+async def pair(keeper: Doorkeeper, limiter: Limiter, code: str, caller: Caller) -> tuple[SignIn, dict[str, Any], str]:
+    """Pair the asking tablet: its sign-in, what it is, and its token. Raises `Unauthenticated` for a closed code."""
     await _take(limiter, GUESSES, "all")
     hashes = blind_indexes(keeper.data_keys, code, purpose="pairing")
+    token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     async with keeper.database.connection() as conn:
-        row = await devices.PAIR.row(conn, code_hashes=hashes)
+        row = await devices.PAIR.row(conn, code_hashes=hashes, token_hash=token_hash(token))
     if row is None:
         raise Unauthenticated("this code is not open: ask for a new one", code="pin.wrong")
-    signed_in = await open_session(keeper, row["person_id"], kind=SessionKind.DEVICE, device=row["name"], caller=caller)
-    return signed_in, {name: row[name] for name in ("id", "kitchen_id", "station_id", "name")}
+    signed_in = await open_session(
+        keeper, row["person_id"], kind=SessionKind.DEVICE, device=row["name"], caller=caller, device_id=row["id"]
+    )
+    return signed_in, _shown(row), token
+
+
+async def enter(keeper: Doorkeeper, token: str, caller: Caller) -> tuple[str, int, dict[str, Any]]:
+    """A paired tablet comes back: its access token, when that expires, and what it is. Raises `Unauthenticated`."""
+    row = None
+    if SHAPE.fullmatch(token):
+        said = context(actor="tablet", reason="the tablet came back", request_id=caller.request_id)
+        async with keeper.database.connection() as conn:
+            row = await devices.ENTER.row(conn, token_hash=token_hash(token), context=said)
+    if row is None:
+        raise Unauthenticated("this tablet is not paired, or was removed: pair it again", code="auth.invalid")
+    access_token, expires_at = token_for(keeper, person_id=row["person_id"], session_id=row["session_id"])
+    return access_token, expires_at, _shown(row)
 
 
 async def remove(call: Call) -> dict[str, Any]:
-    """Remove a tablet: its tokens, its sockets and its rights end. Raises `NotFound`."""
-    async with call.house.database.connection() as conn:
+    """Remove a tablet: its tokens, its sockets, its rights and every sign-in at it end. Raises `NotFound`."""
+    async with call.house.database.transaction() as conn:
+        await devices.LOCK.row(conn, **call.ids)
         text = await devices.REMOVE.value(conn, **call.ids, **_reach(call), context=said(call, "removed a tablet"))
     if text is None:
         raise NotFound("there is no such tablet, or not for you")
@@ -123,7 +150,9 @@ async def switch(call: Call, keeper: Doorkeeper, pin: str, caller: Caller) -> Si
     await _take(call.house.limiter, PINS, device["id"])
     async with keeper.database.connection() as conn:
         person_id = await _person_of_pin(conn, keeper.data_keys, device["kitchen_id"], pin)
-    return await open_session(keeper, person_id, kind=SessionKind.DEVICE, device=device["name"], caller=caller)
+    return await open_session(
+        keeper, person_id, kind=SessionKind.DEVICE, device=device["name"], caller=caller, device_id=device["id"]
+    )
 
 
 async def _person_of_pin(conn: Connection, keys: DataKeys, kitchen_id: str, pin: str) -> str:
@@ -150,6 +179,15 @@ async def _take(limiter: Limiter, rule: Rule, who: str) -> None:
     verdict = await limiter.take([(rule, who)])
     if verdict is not None and not verdict.is_allowed:
         raise RateLimited(retry_after=verdict.retry_after_seconds)
+
+
+def token_hash(token: str) -> bytes:
+    """What the database knows a device token by. A plain hash suffices: nothing can be guessed in 256 random bits."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _shown(row: Record) -> dict[str, Any]:
+    return {name: row[name] for name in ("id", "kitchen_id", "station_id", "name")}
 
 
 def _pairing_hash(keys: DataKeys, code: str) -> bytes:

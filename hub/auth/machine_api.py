@@ -50,6 +50,12 @@ class PairingCode(msgspec.Struct, forbid_unknown_fields=True):
     code: Digits
 
 
+class DeviceToken(msgspec.Struct, forbid_unknown_fields=True):
+    """The token that pairing gave the tablet."""
+
+    device: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
 class Pin(msgspec.Struct, forbid_unknown_fields=True):
     """The PIN of a cook of this kitchen."""
 
@@ -122,12 +128,31 @@ async def remove_device(call: Call) -> Any:
     body=PairingCode,
     is_public=True,
     rate_class=RateClass.SIGN_IN,
-    answer=GREETING | {"device": PAIRED, "home": str},
+    answer=GREETING | {"device": PAIRED, "device_token": str, "home": str},
 )
 async def pair(call: Call) -> Any:
-    """`{access_token, expires_at, refresh_token, person, device, home}`."""
-    signed_in, device = await devices.pair(doorkeeper_of(call), call.house.limiter, call.body.code, caller_of(call))
-    return greeting_of(signed_in) | {"device": device, "home": f"/kitchen/{device['kitchen_id']}"}
+    """`{access_token, expires_at, refresh_token, person, device, device_token, home}`; the token is told only now."""
+    signed_in, device, token = await devices.pair(
+        doorkeeper_of(call), call.house.limiter, call.body.code, caller_of(call)
+    )
+    home = f"/kitchen/{device['kitchen_id']}"
+    return greeting_of(signed_in) | {"device": device, "device_token": token, "home": home}
+
+
+@ENDPOINTS.route(
+    "POST",
+    "/devices/token",
+    summary="Exchange a tablet's token",
+    body=DeviceToken,
+    is_public=True,
+    rate_class=RateClass.REFRESH,
+    answer={"access_token": str, "expires_at": datetime, "device": PAIRED, "home": str},
+)
+async def enter(call: Call) -> Any:
+    """`{access_token, expires_at, device, home}`; the token holds until the tablet is removed."""
+    token, expires_at, device = await devices.enter(doorkeeper_of(call), call.body.device, caller_of(call))
+    told = {"access_token": token, "expires_at": datetime.fromtimestamp(expires_at, UTC).isoformat()}
+    return told | {"device": device, "home": f"/kitchen/{device['kitchen_id']}"}
 
 
 @ENDPOINTS.route(

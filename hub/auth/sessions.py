@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from db import auth
+from db import auth, devices
 from db.connection import Database
 from db.context import context
 from db.encryption import DataKeys
@@ -96,11 +96,17 @@ def token_for(keeper: Doorkeeper, *, person_id: str, session_id: str) -> tuple[s
     return issue_access(keeper.ring, person_id=person_id, session_id=session_id, lifetime_seconds=keeper.access_seconds)
 
 
-async def open_session(keeper: Doorkeeper, person_id: str, *, kind: SessionKind, device: str, caller: Caller) -> SignIn:
-    """Sign a person in. Raises `Unauthenticated` for one who is unknown or disabled."""
+async def open_session(
+    keeper: Doorkeeper, person_id: str, *, kind: SessionKind, device: str, caller: Caller, device_id: str | None = None
+) -> SignIn:
+    """Sign a person in, at a tablet perhaps, with which it ends. Raises `Unauthenticated` for one who cannot."""
     token = new_token()
-    async with keeper.database.connection() as conn:
+    async with keeper.database.transaction() as conn:
         row = await auth.OPEN_SESSION.row(conn, person_id=person_id, **_opening(person_id, kind, device, token, caller))
+        if row is not None and device_id is not None:
+            is_there = await devices.OPENED_AT.run(conn, session_id=row["session_id"], device_id=device_id)
+            if not is_there:
+                raise Unauthenticated("this tablet was removed: pair it again", code="auth.revoked")
     return _signed_in(keeper, row, token)
 
 

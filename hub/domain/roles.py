@@ -7,7 +7,7 @@ scope that covers the object. What is not written here is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,6 +23,14 @@ class Role(StrEnum):
     DISPATCHER = "dispatcher"
     ADMINISTRATOR = "administrator"
     INTEGRATOR = "integrator"
+
+
+# What somebody who signed in by PIN is at a kitchen's tablet: six digits on a wall give no more than the floor needs.
+AT_TABLET: dict[Role, Role] = {
+    Role.COOK: Role.COOK,
+    Role.EXPEDITER: Role.EXPEDITER,
+    Role.MANAGER: Role.EXPEDITER,
+}
 
 
 class Permission(StrEnum):
@@ -157,6 +165,14 @@ class Place:
     kitchen_id: str | None = None
     region: str | None = None
     owner_ids: tuple[str, ...] = field(default=())
+
+
+def at_tablet(grant: Grant, kitchen: Place) -> Grant | None:
+    """What a grant gives at a tablet of this kitchen: within the kitchen at most, or nothing."""
+    role = AT_TABLET.get(grant.role)
+    if role is None or not covers(grant.scope, kitchen, ""):
+        return None
+    return replace(grant, role=role, scope=f"kitchen:{kitchen.kitchen_id}")
 
 
 def covers(scope: str, place: Place, person_id: str) -> bool:

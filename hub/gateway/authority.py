@@ -12,13 +12,14 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
 from db import people
 from db.connection import Database
 from hub.domain.errors import Unauthenticated
-from hub.domain.roles import Grant, Principal, Role
+from hub.domain.roles import Grant, Place, Principal, Role, at_tablet
 
 FRESH_SECONDS = 1.5
 MOST_PRINCIPALS = 50_000
@@ -37,16 +38,34 @@ def read_grant(row: dict[str, object]) -> Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A session: whether it is live, and the kitchen at whose tablet it was opened, where it was."""
+
+    is_live: bool
+    kitchen: Place | None
+
+    def allows(self, grant: Grant) -> Grant | None:
+        """What a grant gives in this session."""
+        return grant if self.kitchen is None else at_tablet(grant, self.kitchen)
+
+
+def read_standing(row: dict[str, Any]) -> Standing:
+    """A session's standing from its row as JSON."""
+    kitchen = Place(kitchen_id=row["kitchen_id"], region=row["region"]) if row["kitchen_id"] else None
+    return Standing(is_live=row["is_live"], kitchen=kitchen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """A person as read at `read_at` (monotonic seconds): the grants by id, and the sessions that were asked about.
 
-    A session is True while it is live, False once it has ended, None where the person has no such session.
+    A session is None where the person has none of this id.
     """
 
     read_at: float
     name: str
     grants: dict[str, Grant]
-    sessions: dict[str, bool | None]
+    sessions: dict[str, Standing | None]
 
     @property
     def is_fresh(self) -> bool:
@@ -88,23 +107,28 @@ class Authority:
             self._known.move_to_end(person_id)
             if len(self._known) > MOST_PRINCIPALS:
                 self._known.popitem(last=False)
-        is_live = known.sessions[session_id]
-        if is_live is None:
+        standing = known.sessions[session_id]
+        if standing is None:
             raise Unauthenticated("no sign-in belongs to this token: sign in again", code="auth.session_unknown")
-        if not is_live:
+        if not standing.is_live:
             raise Unauthenticated("this sign-in was ended: sign in again", code="auth.revoked")
         return Principal(
             person_id=person_id,
             session_id=session_id,
             name=known.name,
-            grants=tuple(known.grants.values()),
+            grants=tuple(_allowed(known, standing).values()),
             expires_at=expires_at,
         )
 
-    def grants_of(self, person_id: str) -> dict[str, Grant]:
-        """The grants, by id, of a person whose principal was just asked for."""
+    def grants_of(self, person_id: str, session_id: str) -> dict[str, Grant]:
+        """The grants, by id, of a sign-in whose principal was just asked for."""
+        known, standing = self._known.get(person_id), self.standing_of(person_id, session_id)
+        return {} if known is None or standing is None else _allowed(known, standing)
+
+    def standing_of(self, person_id: str, session_id: str) -> Standing | None:
+        """The standing of a sign-in whose principal was just asked for."""
         known = self._known.get(person_id)
-        return {} if known is None else known.grants
+        return None if known is None else known.sessions.get(session_id)
 
     async def _read(self, person_id: str, session_ids: list[str]) -> Known:
         """Read until no change of this person's authority came between."""
@@ -126,13 +150,26 @@ class Authority:
             read_at=read_at,
             name=row["name"],
             grants={grant["id"]: read_grant(grant) for grant in orjson.loads(row["grants"])},
-            sessions=dict.fromkeys(session_ids) | orjson.loads(row["sessions"]),
+            sessions=dict.fromkeys(session_ids)
+            | {session_id: read_standing(one) for session_id, one in orjson.loads(row["sessions"]).items()},
         )
+
+
+def _allowed(known: Known, standing: Standing) -> dict[str, Grant]:
+    """The grants, by id, as far as they reach in a session."""
+    if standing.kitchen is None:
+        return known.grants
+    allowed = {grant_id: standing.allows(grant) for grant_id, grant in known.grants.items()}
+    return {grant_id: grant for grant_id, grant in allowed.items() if grant is not None}
 
 
 def _asked(known: Known | None, session_id: str) -> list[str]:
     """The session to ask about, and with it those that were met lately: one statement for all of a person's tabs."""
     if known is None:
         return [session_id]
-    others = [one for one, is_live in known.sessions.items() if one != session_id and (is_live or known.is_fresh)]
+    others = [
+        one
+        for one, standing in known.sessions.items()
+        if one != session_id and (known.is_fresh or (standing is not None and standing.is_live))
+    ]
     return [session_id, *others[-MOST_SESSIONS:]]

@@ -4,7 +4,8 @@ the order      sequencer  ordering  publisher     one leader gives every change 
 the worker     log  stream  changes               every change, once, from Redis or from the log
                fanout  tallies                    to whoever follows its topic
                subscriptions  readings  present   what one missed or the whole state, then everything that follows
-               server  sockets  heads  flood      the handlers, who each socket is, the clock, how fast one may ask
+               server  heads  flood               the handlers, the clock, how fast one may ask
+               identity  sockets                  who comes: a person, a tablet, a tracking link; who is there
                positions  presence  occupancy     where riders are, who follows, who has how many sockets
 the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own
                entrance  handshake  session       Engine.IO v4: the way in, and one session

@@ -13,7 +13,7 @@ import orjson
 
 from hub.domain.roles import Grant, Principal
 from hub.gateway.access import Access
-from hub.gateway.authority import read_grant
+from hub.gateway.authority import Standing, read_grant
 from hub.observability import logs, metrics
 from hub.realtime.changes import Change
 from hub.realtime.fanout import Client, Fanout
@@ -39,15 +39,27 @@ class SocketLimits:
 
 
 class LiveSocket:
-    """One accepted socket. `expires_at` is in seconds since 1970, None for a tracking token."""
+    """One accepted socket. `expires_at` is in seconds since 1970, None for a tracking link and a tablet's own token.
 
-    __slots__ = ("address", "client", "expires_at", "follows", "grants", "is_warned", "principal", "sid")
+    `device_id` is the tablet that it belongs to, whoever has switched in; `owner` is whom it counts for, from its
+    first moment on; `standing` bounds what grants give here.
+    """
 
-    def __init__(self, sid: str, client: Client, principal: Principal, address: str) -> None:
+    __slots__ = (
+        "address", "client", "device_id", "expires_at", "follows", "grants", "is_warned", "owner", "principal", "sid",
+        "standing",
+    )  # fmt: skip
+
+    def __init__(
+        self, sid: str, client: Client, principal: Principal, address: str, *, device_id: str | None = None
+    ) -> None:
         self.sid = sid
         self.client = client
         self.principal = principal
         self.address = address
+        self.device_id = device_id
+        self.owner = owner_of(principal)
+        self.standing: Standing | None = None
         self.grants: dict[str, Grant] = {}
         self.expires_at = principal.expires_at
         self.is_warned = False
@@ -66,7 +78,7 @@ class Sockets:
     def add(self, socket: LiveSocket) -> None:
         """A socket was accepted."""
         self.by_sid[socket.sid] = socket
-        self._of_principal.setdefault(owner_of(socket.principal), set()).add(socket.sid)
+        self._index(socket)
         metrics.SOCKETS.set(len(self.by_sid))
 
     def remove(self, sid: str) -> LiveSocket | None:
@@ -75,12 +87,30 @@ class Sockets:
         socket = self.by_sid.pop(sid, None)
         if socket is None:
             return None
-        owner = owner_of(socket.principal)
-        self._of_principal[owner].discard(sid)
-        if not self._of_principal[owner]:
-            del self._of_principal[owner]
+        self._unindex(socket)
         metrics.SOCKETS.set(len(self.by_sid))
         return socket
+
+    def become(
+        self, socket: LiveSocket, principal: Principal, grants: dict[str, Grant], standing: Standing | None
+    ) -> None:
+        """A live socket has authenticated again, at a tablet perhaps as another person: topics it may not follow go."""
+        if socket.sid not in self.by_sid:
+            return
+        self._unindex(socket)
+        socket.principal, socket.grants, socket.standing = principal, dict(grants), standing
+        socket.expires_at, socket.is_warned = principal.expires_at, False
+        self._index(socket)
+        self._recheck(socket, "person")
+
+    def _index(self, socket: LiveSocket) -> None:
+        self._of_principal.setdefault(owner_of(socket.principal), set()).add(socket.sid)
+
+    def _unindex(self, socket: LiveSocket) -> None:
+        owner = owner_of(socket.principal)
+        self._of_principal[owner].discard(socket.sid)
+        if not self._of_principal[owner]:
+            del self._of_principal[owner]
 
     def of_person(self, person_id: str) -> list[LiveSocket]:
         """The live sockets of one person."""
@@ -105,8 +135,11 @@ class Sockets:
                     self.close(socket, code="auth.revoked", reconnect=False)
 
     def _regrant(self, socket: LiveSocket, change: Change, op: str) -> None:
-        if op == "put":
-            socket.grants[change.entity_id] = read_grant(change.row)
+        grant = read_grant(change.row) if op == "put" else None
+        if grant is not None and socket.standing is not None:
+            grant = socket.standing.allows(grant)
+        if grant is not None:
+            socket.grants[change.entity_id] = grant
         else:
             socket.grants.pop(change.entity_id, None)
         socket.principal = replace(socket.principal, grants=tuple(socket.grants.values()))

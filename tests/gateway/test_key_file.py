@@ -1,4 +1,4 @@
-"""The rings on disk: a new key is known before it is used, a former one holds as long as needed, a dropped one is gone."""
+"""The rings on disk: a new key is known before it is used, a former one holds long enough, a dropped one is gone."""
 
 from __future__ import annotations
 

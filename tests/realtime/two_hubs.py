@@ -136,7 +136,12 @@ class Listener:
 
 
 async def listen_at(sockets: AsyncExitStack, url: str, token: str) -> Listener:
-    """Join a hub until the stack is closed. Raises `ConnectRefused`."""
+    """Join a hub by an access token until the stack is closed. Raises `ConnectRefused`."""
+    return await listen_as(sockets, url, {"token": token})
+
+
+async def listen_as(sockets: AsyncExitStack, url: str, auth: dict[str, str]) -> Listener:
+    """Join a hub in any way until the stack is closed. Raises `ConnectRefused`."""
     events: list[tuple[str, Any]] = []
     heard = asyncio.Event()
 
@@ -144,6 +149,6 @@ async def listen_at(sockets: AsyncExitStack, url: str, token: str) -> Listener:
         events.append((name, msgspec.json.decode(payload)))
         heard.set()
 
-    socket = await open_socket(url, {"token": token}, on_event=keep, on_lost=lambda _: heard.set())
+    socket = await open_socket(url, auth, on_event=keep, on_lost=lambda _: heard.set())
     sockets.callback(socket.abort)
     return Listener(socket=socket, events=events, heard=heard)
