@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     ui_host: str = Field("127.0.0.1", description="address the UI binds")
     ui_port: int = Field(8701, ge=0, le=65535, description="port the UI binds")
     ui_url: str = Field("http://127.0.0.1:8701", description="public address of the UI, as browsers see it")
+    ui_source_address: str | None = Field(
+        None, description="address from which the UI calls the hub, for the hub's trusted_proxies; default: any"
+    )
     allowed_origins: tuple[str, ...] = Field((), description="further browser origins that may talk to the hub")
     trusted_proxies: tuple[str, ...] = Field((), description="addresses or networks whose X-Forwarded-For is believed")
 

@@ -20,16 +20,19 @@ RECONNECT_SECONDS = 45.0
 KEPT_MESSAGES = 200
 
 
-def serve(*, host: str, port: int, hub_url: str, ui_url: str, storage_secret: str) -> None:
+def serve(
+    *, host: str, port: int, hub_url: str, ui_url: str, storage_secret: str, source_address: str | None = None
+) -> None:
     """Serve the screens until the process is told to stop.
 
     `hub_url` and `ui_url` are the public addresses as browsers see them; without TLS only loopback is accepted.
+    The hub is called from `source_address`, which it must trust to name the browsers' own addresses.
     Raises `ValueError` for a plain `ui_url` elsewhere: the session cookie would be readable on the way.
     """
     is_secure = ui_url.startswith("https://")
     if not is_secure and not ui_url.removeprefix("http://").startswith(LOOPBACK_NAMES):
         raise ValueError(f"{ui_url}: the screens need https except on loopback")
-    arrange(hub_url=hub_url.rstrip("/"), is_secure=is_secure)
+    arrange(hub_url=hub_url.rstrip("/"), is_secure=is_secure, source_address=source_address)
     app.add_middleware(Guard, ui_url=ui_url, hub_url=hub_url)
     ui.run(
         host=host,
@@ -46,14 +49,17 @@ def serve(*, host: str, port: int, hub_url: str, ui_url: str, storage_secret: st
         show=False,
         tailwind=False,
         show_welcome_message=False,
+        # uvicorn would otherwise believe any forwarded address that comes from loopback
+        proxy_headers=False,
         # uvicorn would otherwise wait for ever for open browser sockets
         timeout_graceful_shutdown=2,
     )
 
 
-def arrange(*, hub_url: str, is_secure: bool) -> None:
+def arrange(*, hub_url: str, is_secure: bool, source_address: str | None = None) -> None:
     """Put every route onto NiceGUI's application; the hub is named to the pages here."""
-    app.include_router(session_routes(hub_url=hub_url, cookie=Cookie(is_secure=is_secure)))
+    cookie = Cookie(is_secure=is_secure)
+    app.include_router(session_routes(hub_url=hub_url, cookie=cookie, source_address=source_address))
     app.add_static_files("/static", STATIC, max_cache_age=0)
 
     @app.get("/livez")

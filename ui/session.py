@@ -64,18 +64,21 @@ class Tokens:
 
 @dataclass(slots=True)
 class Exchange:
-    """Refreshes at the hub, at most one at a time per refresh token. `refresh(token)` is the hub's route."""
+    """Refreshes at the hub, at most one at a time per refresh token. `refresh(token, caller)` is the hub's route."""
 
-    refresh: Callable[[str], Awaitable[dict[str, Any]]]
+    refresh: Callable[[str, str | None], Awaitable[dict[str, Any]]]
     monotonic: Callable[[], float] = time.monotonic
     _running: dict[str, tuple[float, asyncio.Task[Tokens]]] = field(default_factory=dict)
 
-    async def tokens(self, refresh_token: str) -> Tokens:
-        """The tokens that `refresh_token` was or will be exchanged for. Raises `ApiError` or `Unreachable`."""
+    async def tokens(self, refresh_token: str, caller: str | None = None) -> Tokens:
+        """The tokens that `refresh_token` was or will be exchanged for. Raises `ApiError` or `Unreachable`.
+
+        `caller` is from where the browser comes, as `X-Forwarded-For` says it.
+        """
         self._forget_old()
         known = self._running.get(refresh_token)
         if known is None:
-            task = asyncio.create_task(self._exchange(refresh_token))
+            task = asyncio.create_task(self._exchange(refresh_token, caller))
             self._running[refresh_token] = (self.monotonic(), task)
         else:
             task = known[1]
@@ -85,8 +88,8 @@ class Exchange:
             self._running.pop(refresh_token, None)
             raise
 
-    async def _exchange(self, refresh_token: str) -> Tokens:
-        return Tokens.read(await self.refresh(refresh_token))
+    async def _exchange(self, refresh_token: str, caller: str | None) -> Tokens:
+        return Tokens.read(await self.refresh(refresh_token, caller))
 
     def _forget_old(self) -> None:
         now = self.monotonic()
@@ -122,9 +125,9 @@ class Cookie:
         response.delete_cookie(self.name, path="/", secure=self.is_secure, httponly=True, samesite="strict")
 
 
-def session_routes(*, hub_url: str, cookie: Cookie) -> APIRouter:
+def session_routes(*, hub_url: str, cookie: Cookie, source_address: str | None = None) -> APIRouter:
     """The routes `/enter`, `/session/token`, `/session/end` and those of the login page."""
-    desk = Desk(hub_url=hub_url, cookie=cookie)
+    desk = Desk(hub_url=hub_url, cookie=cookie, source_address=source_address)
     router = APIRouter()
     router.add_api_route("/enter", desk.enter, methods=["GET"], response_model=None)
     router.add_api_route("/demo/{link}", desk.enter, methods=["GET"], response_model=None)
@@ -137,15 +140,15 @@ def session_routes(*, hub_url: str, cookie: Cookie) -> APIRouter:
 class Desk:
     """What the session routes do. Each POST needs a header that a form of another site cannot send."""
 
-    def __init__(self, *, hub_url: str, cookie: Cookie) -> None:
-        self._door = _Door(hub_url)
+    def __init__(self, *, hub_url: str, cookie: Cookie, source_address: str | None = None) -> None:
+        self._door = _Door(hub_url, source_address)
         self._exchange = Exchange(self._door.refresh)
         self._cookie = cookie
 
     async def enter(self, link: str, request: Request) -> Response:
         """Exchange a demo link and go to the role's home."""
         try:
-            answer = await self._door.post("/v1/auth/demo", {"link": link}, caller=_address(request))
+            answer = await self._door.post("/v1/auth/demo", {"link": link}, caller=_callers(request))
         except (ApiError, Unreachable):
             return RedirectResponse("/login?told=link", status_code=303)
         return self._signed_in(RedirectResponse(_home(answer), status_code=303), answer)
@@ -156,7 +159,7 @@ class Desk:
         if refresh_token is None or REQUEST_HEADER not in request.headers:
             return JSONResponse({"code": "auth.required"}, status_code=401)
         try:
-            tokens = await self._exchange.tokens(refresh_token)
+            tokens = await self._exchange.tokens(refresh_token, _callers(request))
         except (ApiError, Unreachable) as error:
             return self._not_exchanged(error)
         left = max(0.0, tokens.expires_at - datetime.now(UTC).timestamp())
@@ -175,8 +178,9 @@ class Desk:
         self._cookie.forget(response)
         if refresh_token is not None:
             with contextlib.suppress(ApiError, Unreachable):
-                tokens = await self._exchange.tokens(refresh_token)
-                await self._door.post("/v1/auth/logout", {}, access_token=tokens.access_token)
+                caller = _callers(request)
+                tokens = await self._exchange.tokens(refresh_token, caller)
+                await self._door.post("/v1/auth/logout", {}, access_token=tokens.access_token, caller=caller)
         return response
 
     async def sign_in(self, step: str, request: Request) -> Response:
@@ -185,7 +189,7 @@ class Desk:
         if path is None or REQUEST_HEADER not in request.headers:
             return JSONResponse({"code": "not_found"}, status_code=404)
         try:
-            answer = await self._door.post(path, await request.json(), caller=_address(request))
+            answer = await self._door.post(path, await request.json(), caller=_callers(request))
         except ApiError as error:
             told = {"code": error.code, "detail": error.detail, **error.fields}
             return JSONResponse(told, status_code=error.status)
@@ -209,9 +213,13 @@ class Desk:
         return response
 
 
-def _address(request: Request) -> str | None:
-    """Where the browser is, so that the hub counts its tries and not those of every page."""
-    return request.client.host if request.client else None
+def _callers(request: Request) -> str | None:
+    """Where the request comes from, for the hub to count by: what was told to us, and who told it, as a proxy does.
+
+    Nothing that was told is believed here: the hub reads from the end, as far as it trusts.
+    """
+    peer = request.client.host if request.client else None
+    return ", ".join(filter(None, [*request.headers.getlist("x-forwarded-for"), peer])) or None
 
 
 def _home(answer: dict[str, Any]) -> str:
@@ -225,14 +233,15 @@ class _Door:
     """The hub's HTTP door, opened at the first use (a session belongs to a running loop)."""
 
     hub_url: str
+    source_address: str | None = None
     _session: ClientSession | None = None
 
     async def post(
         self, path: str, body: dict[str, Any], *, access_token: str | None = None, caller: str | None = None
     ) -> dict[str, Any]:
-        """POST as nobody, or as the person of an access token; `caller` is the browser's address."""
+        """POST as nobody, or as the person of an access token; `caller` is from where the browser comes."""
         if self._session is None:
-            self._session = open_session()
+            self._session = open_session(source_address=self.source_address)
         token = None if access_token is None else (lambda: access_token)
         api = Api(
             hub_url=self.hub_url,
@@ -243,6 +252,6 @@ class _Door:
         )
         return await api.post(path, body)
 
-    async def refresh(self, refresh_token: str) -> dict[str, Any]:
+    async def refresh(self, refresh_token: str, caller: str | None) -> dict[str, Any]:
         """Exchange a refresh token."""
-        return await self.post("/v1/auth/refresh", {"refresh_token": refresh_token})
+        return await self.post("/v1/auth/refresh", {"refresh_token": refresh_token}, caller=caller)

@@ -31,10 +31,11 @@ PASSING_STATUSES = frozenset({429, 502, 503, 504})
 PASSING_CODES = frozenset({"idempotency.in_progress"})
 
 
-def open_session(*, connections: int = 100) -> aiohttp.ClientSession:
-    """A session that any number of `Api` objects may share; close it at the end."""
+def open_session(*, connections: int = 100, source_address: str | None = None) -> aiohttp.ClientSession:
+    """A session that any number of `Api` objects may share, from an address of this host; close it at the end."""
+    local = None if source_address is None else (source_address, 0)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30, local_addr=local),
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS),
         json_serialize=lambda value: orjson.dumps(value).decode(),
     )
@@ -205,6 +206,8 @@ class Api:
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
                 reason = error
             if time.monotonic() + wait > end:
+                if isinstance(reason, ApiError) and reason.status == 429:
+                    raise reason  # it was answered: the hub is there, and says for how long it wants no more
                 raise Unreachable(f"{method} {path}: {reason!r} for {self.patience_seconds} s") from reason
             await asyncio.sleep(wait * (0.5 + random.random()))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -18,6 +18,9 @@ from hub.embedded.process import Process, Recipe
 from hub.embedded.readiness import Announcements
 
 PREFERRED_HUB_PORT = 8700
+# The loopback address from which the UI calls the hub. The hub believes it, and nobody else here, whose request it
+# passes on; browsers and the simulated city come from 127.0.0.1.
+UI_SOURCE_ADDRESS = "127.0.0.2"
 PREFERRED_UI_PORT = 8701
 
 
@@ -64,6 +67,8 @@ def environment(house: Household) -> dict[str, str]:
         "HOTPASS_HUB_PORT": str(house.hub_port),
         "HOTPASS_HUB_WORKERS": str(house.hub_workers),
         "HOTPASS_HUB_URL": house.hub_url,
+        "HOTPASS_TRUSTED_PROXIES": f'["{UI_SOURCE_ADDRESS}"]',
+        "HOTPASS_UI_SOURCE_ADDRESS": UI_SOURCE_ADDRESS,
         "HOTPASS_UI_HOST": LOOPBACK,
         "HOTPASS_UI_PORT": str(house.ui_port),
         "HOTPASS_UI_URL": house.ui_url,

@@ -104,7 +104,8 @@ def address_of(gate: Gate, request: Request) -> str:
     address = str(request.conn_info.client_ip or "") if request.conn_info else ""
     if not gate.proxies:
         return address
-    told = request.headers.get("x-forwarded-for", "")
+    # Every line of the header: a proxy may add one of its own behind what the client wrote.
+    told = ",".join(request.headers.getall("x-forwarded-for", []))
     for nearer in (address, *reversed([part.strip() for part in told.split(",")])):
         if not _is_address(nearer):
             break

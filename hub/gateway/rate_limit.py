@@ -108,7 +108,7 @@ BY_ADDRESS: dict[RateClass, Rule] = {
     RateClass.PLACE: _rule("place-address", 120, 60),
     RateClass.POSITION: _rule("position-address", 240, 60),
     RateClass.SIGN_IN: _rule("sign-in-address", 60, 60, strict=True),
-    # Nothing can be guessed here, and the UI refreshes for all its pages from one address.
+    # Nothing can be guessed here, and a whole house may live behind one address.
     RateClass.REFRESH: _rule("refresh-address", 6000, 60),
     RateClass.OTP: _rule("otp-address", 30, 600, strict=True),
 }

@@ -23,7 +23,7 @@ class Rotation:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def refresh(self, token: str) -> dict[str, Any]:
+    async def refresh(self, token: str, _: str | None) -> dict[str, Any]:
         self.asked.append(token)
         await self.gate.wait()
         if token not in self.good:
