@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import socketio
@@ -100,6 +100,17 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         """
         member = self.manager.member(sid)
         return None if member is None or member.session.closed else member.session.carrier
+
+    def waiting_events(self, sid: str) -> Iterator[list[Any]]:
+        """Name and arguments of every event that a client of the default namespace has sent and nobody handled yet."""
+        member = self.manager.member(sid)
+        for item in member.session.inbox or () if member is not None else ():
+            if (
+                isinstance(item, LivePacket)
+                and item.packet_type == packets.EVENT
+                and item.namespace == DEFAULT_NAMESPACE
+            ):
+                yield item.data
 
     def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
         """The handshake's environ; after a namespace has let the client in, `REMOTE_ADDR` is all that is kept."""

@@ -9,6 +9,7 @@ the event loop in which the handler returns; `go_live` runs in a later one, so n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -32,6 +33,10 @@ MOST_TOPICS = 200
 PATIENCE_SECONDS = 10.0
 PAGES_SECONDS = 60.0
 LARGEST_NUMBER = 2**63 - 1
+
+
+# sid ─► name and arguments of what the client has sent and nobody handled yet
+WaitingEvents = Callable[[str], Iterator[list[Any]]]
 
 
 class SubscribeRefused(Exception):
@@ -58,12 +63,15 @@ class Pages:
 class Subscriptions:
     """The handlers of `subscribe` and `unsubscribe` for one worker."""
 
-    def __init__(self, *, database: Database, fanout: Fanout, reader: LogReader, sockets: Sockets) -> None:
+    def __init__(
+        self, *, database: Database, fanout: Fanout, reader: LogReader, sockets: Sockets, waiting_events: WaitingEvents
+    ) -> None:
         self._database = database
         self._readings = Readings(database)
         self._fanout = fanout
         self._reader = reader
         self._sockets = sockets
+        self._waiting_events = waiting_events
         self._pages: dict[tuple[str, str], Pages] = {}
 
     async def subscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
@@ -107,6 +115,7 @@ class Subscriptions:
             return self._next_page(socket, topic, page)
         if len(socket.follows) >= MOST_TOPICS and name not in socket.follows:
             raise SubscribeRefused("too_many_topics", f"one socket follows at most {MOST_TOPICS} topics")
+        self._check_newest(socket, name)
         self._drop_pages(socket.sid, name)
         access = await self._access(topic, socket.principal)
         if not access.is_open_to(socket.principal):
@@ -128,6 +137,13 @@ class Subscriptions:
             self._abandon(socket, name)
             raise
 
+    def _check_newest(self, socket: LiveSocket, name: str) -> None:
+        """Raise when the client has asked anew for the same topic meanwhile: it waits for that answer, not this one."""
+        for event, *arguments in self._waiting_events(socket.sid):
+            asked = arguments[0] if event == "subscribe" and arguments else None
+            if isinstance(asked, dict) and asked.get("topic") == name and asked.get("page") is None:
+                raise SubscribeRefused("superseded", "a newer subscribe to this topic came")
+
     async def _access(self, topic: Topic, principal: Principal) -> Access:
         """What following a topic takes; no statement where a client of this worker follows it already."""
         state = self._fanout.topics.get(str(topic))
@@ -142,6 +158,7 @@ class Subscriptions:
         present = self._from_ring(state, epoch, offset)
         if present is None:
             present = await self._readings.read(topic, epoch=epoch, offset=offset)
+            self._check_newest(socket, state.name)
             await self._reader.passed(present.pos)
             if present.is_recovered and present.epoch == self._reader.epoch and offset is not None:
                 state.reach_back(offset, present.items)
