@@ -129,7 +129,9 @@ def serve(kind: Kind, json: Json = False) -> None:
         return
     if kind is Kind.HUB:
         from hub.observability.exposition import share_between_workers
+        from hub.realtime.garbage import hold_garbage_collector
 
+        hold_garbage_collector()
         share_between_workers()
     from hub.realtime.deferred import defer_what_is_seldom_used
 
@@ -159,7 +161,6 @@ def _serve_ui(settings: Settings, told: Any) -> None:
         hub_url=settings.hub_url,
         ui_url=settings.ui_url,
         storage_secret=settings.ui_storage_secret.get_secret_value(),
-        source_address=settings.ui_source_address,
     )
 
 

@@ -12,7 +12,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +20,7 @@ import hiredis
 
 CONNECT_SECONDS = 3.0
 Push = Callable[[Any], None]
+Word = str | bytes | int
 
 
 class Wire(asyncio.Protocol):
@@ -39,18 +40,23 @@ class Wire(asyncio.Protocol):
         """False once the connection is lost or closed."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def command(self, *words: str | bytes | int) -> asyncio.Future[Any]:
+    def command(self, *words: Word) -> asyncio.Future[Any]:
         """Send a command; the future has its answer, a `hiredis.ReplyError`, or a `ConnectionError`."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        if self._transport is None or self._transport.is_closing():
-            future.set_exception(ConnectionError("the Redis connection is lost"))
-            return future
-        if self._patience_seconds is not None and self._watch is None:
-            self._watch = loop.call_later(self._patience_seconds, self._look)
-        self._waiting.append((future, time.monotonic()))
-        self._transport.write(hiredis.pack_command(cast("Any", words)))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.commands([(words, future)])
         return future
+
+    def commands(self, batch: Sequence[tuple[Sequence[Word], asyncio.Future[Any]]]) -> None:
+        """Send several commands in one write, each with the future of its answer."""
+        if self._transport is None or self._transport.is_closing():
+            for _, future in batch:
+                future.set_exception(ConnectionError("the Redis connection is lost"))
+            return
+        if self._patience_seconds is not None and self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(self._patience_seconds, self._look)
+        now = time.monotonic()
+        self._waiting.extend((future, now) for _, future in batch)
+        self._transport.write(b"".join([hiredis.pack_command(cast("Any", tuple(words))) for words, _ in batch]))
 
     def post(self, packed: bytes) -> None:
         """Send a packed command whose answer goes to `on_push`; dropped when the connection is lost."""

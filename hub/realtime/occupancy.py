@@ -15,11 +15,10 @@ import secrets
 import time
 from collections import Counter
 from hashlib import sha1
-from typing import Any
 
 import hiredis
 
-from hub.gateway.wire import Wire, open_wire
+from hub.gateway.wire import Wire, Word, open_wire
 from hub.observability import logs
 from hub.realtime.sockets import SocketLimits
 
@@ -28,7 +27,7 @@ LEASE_MILLISECONDS = 6_000
 BEAT_SECONDS = 2.0
 WRITE_SECONDS = 0.25
 RETRY_SECONDS = 0.2
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 2.0
 WRITES_PER_TURN = 500
 AWAY_SHARE = 4
 # A count that no living worker writes any more goes after a day.
@@ -70,6 +69,8 @@ class Occupancy:
         self._held: Counter[tuple[str, str]] = Counter()
         self._changed: set[tuple[str, str]] = set()
         self._wire: Wire | None = None
+        # What is asked in one turn of the loop leaves in one write: in a storm many ask at once.
+        self._asking: list[tuple[list[Word], asyncio.Future[int]]] = []
 
     async def run(self) -> None:
         """Keep the lease and the connection for ever."""
@@ -86,8 +87,7 @@ class Occupancy:
         wire, self._wire = self._wire, None
         if wire is not None:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await wire.command("DEL", LEASE + self._worker)
+                await wire.command("DEL", LEASE + self._worker)
             except (OSError, hiredis.ReplyError) as error:
                 LOG.info("the lease was not given back", error=str(error))
             wire.close()
@@ -127,17 +127,24 @@ class Occupancy:
         wire = self._wire
         if wire is None or not wire.is_alive:
             return self._full_here(counted)
-        numbers = [word for one in counted for word in (self._held[one], self._limits[one[0]])]
-        keys = [_key(one) for one in counted]
+        words: list[Word] = ["EVALSHA", DIGEST, len(counted), *map(_key, counted), self._worker, LEASE, KEPT_SECONDS]
+        for one in counted:
+            words += self._held[one], self._limits[one[0]]
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[int] = loop.create_future()
+        self._asking.append((words, answer))
+        if len(self._asking) == 1:
+            loop.call_soon(self._send, wire)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                full = await wire.command(
-                    "EVALSHA", DIGEST, len(keys), *keys, self._worker, LEASE, KEPT_SECONDS, *numbers
-                )
+            full = await answer
         except (OSError, hiredis.ReplyError):
             wire.close()  # whatever it was: the next connection loads the script again
             return self._full_here(counted)
         return counted[full - 1][0] if full else None
+
+    def _send(self, wire: Wire) -> None:
+        asking, self._asking = self._asking, []
+        wire.commands([(words, answer) for words, answer in asking if not answer.done()])
 
     def _full_here(self, counted: tuple[tuple[str, str], ...]) -> str | None:
         """Without Redis: what this worker must not have more of."""
@@ -147,7 +154,7 @@ class Occupancy:
         return None
 
     async def _session(self) -> None:
-        wire = await open_wire(self._redis_url)
+        wire = await open_wire(self._redis_url, patience_seconds=PATIENCE_SECONDS)
         try:
             await wire.command("SCRIPT", "LOAD", TAKE)
             await self._beat(wire)
@@ -164,21 +171,20 @@ class Occupancy:
             wire.close()
 
     async def _beat(self, wire: Wire) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await wire.command("SET", LEASE + self._worker, 1, "PX", LEASE_MILLISECONDS)
+        await wire.command("SET", LEASE + self._worker, 1, "PX", LEASE_MILLISECONDS)
 
     async def _write(self, wire: Wire) -> None:
         """Bring the counts that have fallen, a slice a turn of the loop."""
         while self._changed:
             changed = [self._changed.pop() for _ in range(min(len(self._changed), WRITES_PER_TURN))]
-            answers: list[asyncio.Future[Any]] = []
-            for one in changed:
-                if count := self._held[one]:
-                    answers.append(wire.command("HSET", _key(one), self._worker, count))
-                else:
-                    answers.append(wire.command("HDEL", _key(one), self._worker))
-            async with asyncio.timeout(PATIENCE_SECONDS * 4):
-                await asyncio.gather(*answers)
+            loop = asyncio.get_running_loop()
+            batch = [(self._write_of(one), loop.create_future()) for one in changed]
+            wire.commands(batch)
+            await asyncio.gather(*(answer for _, answer in batch))
+
+    def _write_of(self, one: tuple[str, str]) -> list[Word]:
+        count = self._held[one]
+        return ["HSET", _key(one), self._worker, count] if count else ["HDEL", _key(one), self._worker]
 
 
 def _key(one: tuple[str, str]) -> str:
