@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from hub.gateway.tokens import issue_demo_link, make_key_ring
 from tests.caller import Json
-from tests.properties.stage import WHY, Ask, Stage, command, in_days
+from tests.properties.stage import COMMANDS, WHY, Ask, Stage, command, in_days
 
 GOOD = "correct horse 42 battery"
 HOME = {"label": "Home", "line": "12 Sea View Road", "lat": 12.95, "lon": 77.6, "notes": "ring twice"}
@@ -208,6 +208,18 @@ async def block(stage: Stage) -> Ask:
 @command("POST", "/blocks/<block_id:uuid>/lift")
 async def lift_block(stage: Stage) -> Ask:
     return Ask(who=stage.admin, ids=((await stage.make("POST", "/blocks"))["block"]["id"],), body=WHY)
+
+
+@command("POST", "/reviews/<review_id:uuid>/approve")
+@command("POST", "/reviews/<review_id:uuid>/refuse")
+async def of_review(stage: Stage) -> Ask:
+    one = await member(stage)
+    under_review = {"kind": "person", "value": one.person_id, "effect": "review", "expires_at": in_days(1)}
+    await stage.ask("POST", "/blocks", Ask(who=stage.admin, body=under_review | WHY))
+    basket = await COMMANDS["POST", "/orders"](stage)
+    order = await stage.ask("POST", "/orders", one.asks(stage, **basket.body))
+    review_id = await stage.cast.conn.fetchval("select id::text from review where order_id = $1", order["order"]["id"])
+    return Ask(who=stage.cast.manager, ids=(review_id,), body=WHY)
 
 
 @command("POST", "/devices")

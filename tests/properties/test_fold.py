@@ -71,10 +71,16 @@ BLOCK = """
 insert into block (kind, subject, effect, reason, author_id, expires_at)
 values ('phone', 'nobody', 'refuse', 'a reason', $1, now() + interval '1 day')
 """
+UNDER_REVIEW = """
+insert into block (kind, subject, effect, reason, author_id, expires_at)
+values ('person', $1::text, 'review', 'a reason', $2, now() + interval '1 day') returning id
+"""
 SECURITY = "insert into security_event (kind, severity) values ('sign_in.failed', 'notice')"
+DECIDED = ", decision = 'looked at', decided_by = (select id from person limit 1)"
 # What a state asks of the row beside its stamp.
 NEEDS = {
     ("delivery", "assigned"): ", rider_id = (select id from rider where name = 'Kept'), rider_name = 'Kept'",
+    **{("review", state): DECIDED for state in ("approved", "refused")},
     ("order", "out_for_delivery"): ", rider_id = (select id from rider where name = 'Kept')",
 }
 EDGES = [edge[:3] for edge in legal_moves() if edge[1]]
@@ -147,6 +153,8 @@ class Walk:
                 return row_id
             case "session":
                 return str(await conn.fetchval(f"{SESSION} returning id", self.town.customer_ids[0]))
+            case "review":
+                return await self.order_under_review()
         placed = await place(conn, self.town)
         if entity == "offer":
             return str(await conn.fetchval(f"{OFFER} returning id", placed.delivery_id, self.town.rider_ids[0]))
@@ -154,6 +162,14 @@ class Walk:
             "order": placed.order_id, "line": placed.line_ids[0], "delivery": placed.delivery_id,
             "payment": placed.payment_id,
         }[entity]  # fmt: skip
+
+    async def order_under_review(self) -> str:
+        """The review of a fresh order; the block that asked for it is lifted again."""
+        customer_id = self.town.customer_ids[0]
+        block_id = await self.conn.fetchval(UNDER_REVIEW, customer_id, self.town.manager_id)
+        placed = await place(self.conn, self.town)
+        await self.conn.execute("update block set lifted_at = now() where id = $1", block_id)
+        return str(await self.conn.fetchval("select id from review where order_id = $1", placed.order_id))
 
     async def edit(self) -> None:
         table = self.chance.choice(list(EDITS))
