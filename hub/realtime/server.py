@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,13 +17,12 @@ import orjson
 from redis.asyncio import Redis
 from socketio.exceptions import ConnectionRefusedError as SocketRefused
 
-from db import orders
 from db.connection import DATABASE_AWAY, Database
-from hub.domain.errors import Refusal, Unauthenticated
-from hub.domain.roles import Permission, Principal, may_anywhere
+from hub.domain.errors import Refusal
+from hub.domain.roles import Permission, may_anywhere
 from hub.gateway.authority import Authority
 from hub.gateway.points import MOST_POINTS, Point
-from hub.gateway.tokens import Claims, KeyRing, Verified
+from hub.gateway.tokens import KeyRing, Verified
 from hub.observability import logs
 from hub.realtime.changes import Change
 from hub.realtime.endings import end_all
@@ -32,17 +30,17 @@ from hub.realtime.engine import LiveServer
 from hub.realtime.fanout import AUTHORITY, Fanout
 from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
+from hub.realtime.identity import Arrival, Identification
 from hub.realtime.log import LogReader
 from hub.realtime.occupancy import Occupancy
 from hub.realtime.positions import PositionFeed, PositionIntake
 from hub.realtime.presence import Presence
-from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets, owner_of
+from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
 DRAIN_SPREAD_MILLISECONDS = 2_000
 DRAIN_SLICE = 500
-STRANGER = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ class LiveHub:
         self._server = server
         self._database = database
         self._authority = authority
-        self._verified = Verified(keys)
+        self._identification = Identification(database=database, authority=authority, verified=Verified(keys))
         self._tasks: list[asyncio.Task[None]] = []
         self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
         self.sockets = Sockets(self.fanout, settings.socket_limits)
@@ -158,52 +156,36 @@ class LiveHub:
         if self.occupancy.is_full_at(address):
             raise _too_many("address")
         try:
-            who = await self._who(auth)
-            owner = owner_of(who) if isinstance(who, Principal) else who.person_id
-            if (full := await self.occupancy.take(owner, address)) is not None:
+            who = await self._identification.of(auth)
+            if (full := await self.occupancy.take(who.owner, address)) is not None:
                 raise _too_many(full)
             is_in = False
             try:
                 is_in = await self._enter(sid, address, who)
             finally:
                 if not is_in:
-                    self.occupancy.give_back(owner, address)
+                    self.occupancy.give_back(who.owner, address)
         except Refusal as refused:
             raise SocketRefused(refused.detail, {"code": refused.code}) from refused
         except DATABASE_AWAY as error:
             raise SocketRefused("the database is away for a moment: try again", {"code": "unavailable"}) from error
 
-    async def _who(self, auth: Any) -> Claims | Principal:
-        """Whom `auth: {token} | {tracking}` stands for. Raises `Unauthenticated`."""
-        if isinstance(auth, dict) and isinstance(auth.get("token"), str):
-            return self._verified.access(auth["token"])
-        if isinstance(auth, dict) and isinstance(auth.get("tracking"), str):
-            digest = sha256(auth["tracking"].encode()).digest()
-            async with self._database.connection() as connection:
-                order_id = await orders.TRACKED.value(connection, token_hash=digest)
-            if order_id is not None:
-                return Principal(person_id=STRANGER, order_id=order_id)
-            raise Unauthenticated("this tracking link is not known, or no longer", code="auth.invalid")
-        raise Unauthenticated("connect with auth: {token} or {tracking}")
-
-    async def _enter(self, sid: str, address: str, who: Claims | Principal) -> bool:
+    async def _enter(self, sid: str, address: str, who: Arrival) -> bool:
         """Let a counted socket in; False when it is gone. Its authority is read last: nothing comes between."""
-        principal = who if isinstance(who, Principal) else await self._principal(who)
+        principal = await self._identification.principal(who)
         client = self._server.connection(sid)
         if client is None:
             return False
-        socket = LiveSocket(sid, client, principal, address)
-        socket.grants = dict(self._authority.grants_of(principal.person_id))
+        socket = LiveSocket(sid, client, principal, address, device_id=who.device_id)
+        socket.grants = dict(self._authority.grants_of(principal.person_id, principal.session_id))
+        socket.standing = self._authority.standing_of(principal.person_id, principal.session_id)
         self.sockets.add(socket)
         return True
-
-    async def _principal(self, claims: Claims) -> Principal:
-        return await self._authority.principal(claims.person_id, claims.session_id, claims.expires_at)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         socket = self.sockets.remove(sid)
         if socket is not None:
-            self.occupancy.give_back(owner_of(socket.principal), socket.address)
+            self.occupancy.give_back(socket.owner, socket.address)
         self.subscriptions.forget(sid)
 
     async def _unsubscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
@@ -213,15 +195,12 @@ class LiveHub:
         if not isinstance(payload, dict) or not isinstance(payload.get("token"), str):
             return refusal("bad_request", "the payload must be {token}")
         try:
-            claims = self._verified.access(payload["token"])
-            if claims.person_id != socket.principal.person_id:
-                return refusal("forbidden", "this socket belongs to somebody else: open another one")
-            await self._principal(claims)
+            principal = await self._identification.again(socket, payload["token"])
         except Refusal as refused:
             return refusal(refused.code, refused.detail)
-        socket.principal = replace(socket.principal, session_id=claims.session_id, expires_at=claims.expires_at)
-        socket.expires_at, socket.is_warned = claims.expires_at, False
-        return {"ok": True, "expires_at": claims.expires_at}
+        who = principal.person_id, principal.session_id
+        self.sockets.become(socket, principal, self._authority.grants_of(*who), self._authority.standing_of(*who))
+        return {"ok": True, "expires_at": principal.expires_at}
 
     async def _position(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
         if not may_anywhere(socket.principal, Permission.POSITION_SEND):
