@@ -80,6 +80,8 @@ NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, REVIEWS, ORD
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
+# Everybody comes back within a second while a worker starts; beyond Sanic's 100, the kernel lets them wait for seconds.
+MOST_AT_THE_DOOR = 4096
 RETRY_SECONDS = 0.2
 SETTLED_SECONDS = 0.05
 
@@ -89,7 +91,7 @@ def serve_hub(settings: Settings, told: Told) -> None:
     Sanic.start_method = "fork"
     workers = Workers(settings.hub_workers)
     app = make_hub(settings, workers, told)
-    options: dict[str, Any] = {"access_log": False, "motd": False, "debug": False}
+    options: dict[str, Any] = {"access_log": False, "motd": False, "debug": False, "backlog": MOST_AT_THE_DOOR}
     if settings.hub_workers == 1:
         app.prepare(settings.hub_host, settings.hub_port, single_process=True, **options)
         Sanic.serve_single(primary=app)
