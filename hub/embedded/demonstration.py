@@ -121,7 +121,7 @@ async def _live(wish: Wish, house: Household, readout: Readout) -> dict[str, Any
         _invite(readout, house, rings.signing, city)
         beside = [
             asyncio.create_task(supervisor.watch(house.engines.postgres, house.engines.redis)),
-            asyncio.create_task(follow(key_file, rings)),
+            asyncio.create_task(follow(key_file, rings, tell=lambda *_, **__: None)),
         ]
         try:
             report = await _city(wish, house, _tokens(rings.signing, sessions), day, city, readout, over)

@@ -14,7 +14,7 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -199,10 +199,10 @@ def write_private(path: Path, content: bytes) -> None:
     aside.rename(path)
 
 
-async def follow(path: Path, rings: Rings) -> None:
+async def follow(path: Path, rings: Rings, *, tell: Callable[..., None] = LOG.warning) -> None:
     """Keep `rings` as the file says, for ever: a rotation is in force everywhere within a second or two.
 
-    A file that cannot be read is told in the log, and the rings stay as they are.
+    `tell(message, **fields)` hears of it, and of a file that cannot be read: then the rings stay as they are.
     """
     known: tuple[object, ...] | None = None
     while True:
@@ -213,12 +213,10 @@ async def follow(path: Path, rings: Rings) -> None:
             if stands != known:
                 rings.renew(rings_at(file, now))
                 if known is not None:
-                    LOG.info(
-                        "the keys were rotated", signing=rings.signing.current_kid, data=rings.data.current_id.hex()
-                    )
+                    tell("the keys were rotated", signing=rings.signing.current_kid, data=rings.data.current_id.hex())
                 known = stands
         except (OSError, ValueError) as error:
-            LOG.warning("the key file cannot be read", path=str(path), error=type(error).__name__)
+            tell("the key file cannot be read", path=str(path), error=type(error).__name__)
         await asyncio.sleep(LOOK_SECONDS)
 
 
