@@ -237,6 +237,11 @@ async def pair_tablet(stage: Stage) -> Ask:
     return Ask(who=stage.nobody, body={"code": (await stage.make("POST", "/devices"))["device"]["code"]})
 
 
+@command("POST", "/devices/token")
+async def enter_by_tablet(stage: Stage) -> Ask:
+    return Ask(who=stage.nobody, body={"device": (await stage.make("POST", "/devices/pair"))["device_token"]})
+
+
 @command("POST", "/me/pin")
 async def ask_pin(stage: Stage) -> Ask:
     return Ask(who=stage.cast.cook, body={"kitchen_id": stage.cast.town.kitchen_id})
