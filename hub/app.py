@@ -80,8 +80,9 @@ NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, REVIEWS, ORD
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10
-# Everybody comes back within a second while a worker starts; beyond Sanic's 100, the kernel lets them wait for seconds.
-MOST_AT_THE_DOOR = 4096
+# Everybody comes back within a second while a worker starts: beyond Sanic's 100 the kernel lets them wait for seconds.
+# Not more either: whoever waits longer than a client's patience (10 s) is served for nothing.
+MOST_AT_THE_DOOR = 512
 RETRY_SECONDS = 0.2
 SETTLED_SECONDS = 0.05
 

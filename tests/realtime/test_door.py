@@ -16,7 +16,7 @@ import pytest
 from tests.realtime.two_hubs import HubProcess, hub_process
 from tests.town import PATIENCE_SECONDS, found, sequenced, sequencing
 
-AT_THE_DOOR = 800
+AT_THE_DOOR = 400
 
 
 @pytest.fixture
