@@ -132,7 +132,7 @@ def figures(
     return {
         "achieved_per_s": round(len(window) / seconds, 1),
         "frames_per_s": round(len(delays) / seconds),
-        "frames_per_change": round(len(delays) / changes, 2),
+        "frames_per_change": round(sum(len(received[one.id, one.version]) for one in told) / max(1, len(told)), 2),
         "commit_to_client_ms": _percentiles(delays),
         "issue_to_client_ms": _percentiles(issued),
         "commit_ms": _percentiles([one.acknowledged - one.issued for one in window]),

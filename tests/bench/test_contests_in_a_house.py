@@ -28,7 +28,7 @@ from tests.faults.proxy import proxy
 MODULES = Path(__file__).parents[2] / ".hotpass/node"
 PIPELINE = PipelineWish(modules=MODULES, rates=(60.0,), seconds=2.0, hub_workers=1)
 # Enough text for each sleeper's bound to be overrun within the first second.
-SLEEP = Sleep(clients=12, asleep=4, rate_per_second=100.0, seconds=2.5, text_bytes=6000)
+SLEEP = Sleep(clients=12, asleep=4, rate_per_second=100.0, seconds=2.5, text_bytes=6000, rounds=1)
 
 
 @pytest.fixture(scope="module")
