@@ -135,6 +135,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 # Roles whose grants always have the scope `own`.
 OWN_ROLES = frozenset({Role.CUSTOMER, Role.RIDER})
+# One's own profile and sign-ins: these reach nobody else's, whatever the scope.
+OWN_ONLY = _SELF
+# People, keys, blocks, the audit and security events belong to no kitchen: these take a grant everywhere.
+EVERYWHERE_ONLY = frozenset({P.USER_READ, P.USER_EDIT, P.BLOCK_EDIT, P.API_KEY_EDIT, P.AUDIT_READ, P.SECURITY_READ})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,15 +192,19 @@ def covers(scope: str, place: Place, person_id: str) -> bool:
 def may(principal: Principal, permission: Permission, place: Place, *, now: datetime | None = None) -> bool:
     """True when one of the principal's live grants allows `permission` at `place`."""
     return any(
-        permission in PERMISSIONS[grant.role] and covers(grant.scope, place, principal.person_id)
+        permission in PERMISSIONS[grant.role]
+        and covers(OWN if permission in OWN_ONLY else grant.scope, place, principal.person_id)
         for grant in principal.grants
         if grant.expires_at is None or now is None or grant.expires_at > now
     )
 
 
 def may_anywhere(principal: Principal, permission: Permission) -> bool:
-    """True when some grant has `permission` in whatever scope: the first gate, before the object is known."""
-    return any(permission in PERMISSIONS[grant.role] for grant in principal.grants)
+    """True when some grant has `permission` in a scope that can hold it: the first gate, before the object is known."""
+    return any(
+        permission in PERMISSIONS[grant.role] and (permission not in EVERYWHERE_ONLY or grant.scope == EVERYWHERE)
+        for grant in principal.grants
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +225,8 @@ class Reach:
 def reach(principal: Principal, permission: Permission) -> Reach:
     """How far `permission` reaches for this principal, over all its grants."""
     scopes = {grant.scope for grant in principal.grants if permission in PERMISSIONS[grant.role]}
+    if permission in OWN_ONLY:
+        return Reach(owner_id=principal.person_id if scopes else None)
     return Reach(
         everywhere=EVERYWHERE in scopes,
         kitchen_ids=tuple(sorted(scope[8:] for scope in scopes if scope.startswith("kitchen:"))),

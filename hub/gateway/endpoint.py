@@ -18,7 +18,7 @@ from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, raw
 
 from hub.domain.errors import Forbidden, RateLimited, Unauthenticated
-from hub.domain.roles import Permission, Principal, Reach, may_anywhere, reach
+from hub.domain.roles import EVERYWHERE_ONLY, Permission, Principal, Reach, may_anywhere, reach
 from hub.gateway.decoding import decode_body, decode_query, expected_version, hash_of, idempotency_key
 from hub.gateway.deprecation import Deprecation
 from hub.gateway.house import House
@@ -150,7 +150,8 @@ async def admit(route: Route, request: Request, ids: dict[str, Any]) -> Call:
     request.ctx.principal = principal
     await take_a_turn(house, route, request, principal)
     if principal is not None and route.permission is not None and not may_anywhere(principal, route.permission):
-        raise Forbidden(f"your roles do not include {route.permission}")
+        where = " everywhere" if route.permission in EVERYWHERE_ONLY else ""
+        raise Forbidden(f"your roles do not include {route.permission}{where}")
     body = decode_body(route.body, request.body) if route.body is not None else None
     key = idempotency_key(request, is_required=route.is_keyed and not route.is_public)
     return Call(

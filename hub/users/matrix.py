@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from hub.domain.roles import OWN_ROLES, PERMISSIONS, Permission, Role
+from hub.domain.roles import EVERYWHERE_ONLY, OWN_ONLY, OWN_ROLES, PERMISSIONS, Permission, Role
 from hub.gateway.endpoint import Route
 
 INTRODUCTION = """# Who may do what
@@ -15,7 +15,8 @@ Made by `hotpass users roles`; a test holds this page to the code. What is not i
 A grant gives a role within a scope: `*` everywhere, `region:<name>`, `kitchen:<id>`, or `own` (one's own objects). A
 permission holds for an object when one of the person's grants has a role with that permission and a scope that covers
 the object. An object outside answers exactly like one that does not exist. People, keys, blocks, the audit and security
-events belong to no kitchen: they take a grant everywhere.
+events belong to no kitchen: what is marked `everywhere` takes a grant with the scope `*`. What is marked `own` reaches
+one's own objects alone, whatever the scope.
 """
 
 
@@ -29,9 +30,15 @@ def _permissions() -> Iterator[str]:
     yield "| permission | " + " | ".join(Role) + " |"
     yield "|---|" + "---|" * len(Role)
     for permission in Permission:
-        marks = ("own" if role in OWN_ROLES else "yes" for role in Role)
+        marks = (_mark(permission, role) for role in Role)
         held = (mark if permission in PERMISSIONS[role] else "" for role, mark in zip(Role, marks, strict=True))
         yield f"| `{permission}` | " + " | ".join(held) + " |"
+
+
+def _mark(permission: Permission, role: Role) -> str:
+    if role in OWN_ROLES or permission in OWN_ONLY:
+        return "own"
+    return "everywhere" if permission in EVERYWHERE_ONLY else "yes"
 
 
 def _routes(routes: Sequence[Route]) -> Iterator[str]:
