@@ -161,6 +161,7 @@ def _serve_ui(settings: Settings, told: Any) -> None:
         hub_url=settings.hub_url,
         ui_url=settings.ui_url,
         storage_secret=settings.ui_storage_secret.get_secret_value(),
+        source_address=settings.ui_source_address,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,8 @@ from tests.realtime.two_hubs import hub_process
 from tests.town import sequencing
 
 UI_ADDRESS = "127.0.0.2"
-LIMIT = BY_ADDRESS[RateClass.OTP].limit
+# More than the limit of one address, with room for what comes free while a busy machine tries.
+MANY = 3 * BY_ADDRESS[RateClass.OTP].limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,35 +75,36 @@ async def doors(engines: Engines, module_database_url: str) -> AsyncIterator[Doo
                 await hub.process.stop_async()
 
 
-async def tries(url: str, path: str, *, address: str, forwarded: list[str]) -> list[int]:
-    """The answers to guesses at a code, one for each forged `X-Forwarded-For`, from an address of this host."""
+async def is_limited(url: str, path: str, *, address: str, forwarded: Iterable[str]) -> bool:
+    """Guess a code from an address of this host, once for each `X-Forwarded-For`, until there were too many tries."""
     body = {"otp_id": str(uuid4()), "code": "000000"}
     connector = aiohttp.TCPConnector(local_addr=(address, 0))
-    statuses = []
     async with aiohttp.ClientSession(url, connector=connector) as http:
         for told in forwarded:
             headers = {"X-Hotpass-Request": "1", "Origin": url, "Idempotency-Key": uuid4().hex}
             if told:
                 headers["X-Forwarded-For"] = told
             async with http.post(path, json=body, headers=headers) as answer:
-                statuses.append(answer.status)
-    return statuses
+                if answer.status == 429:
+                    return True
+                assert answer.status == 401, await answer.text()
+    return False
+
+
+def forged(trusted: str = "") -> Iterator[str]:
+    """Another address at each try; `trusted` stands behind it as if a proxy had passed it on."""
+    return (f"198.51.{number // 250}.{number % 250}{trusted}" for number in range(MANY))
 
 
 async def test_two_browsers_behind_the_ui_do_not_share_a_limit(doors: Doors) -> None:
-    first = await tries(doors.ui_url, "/session/verify", address="127.0.0.11", forwarded=[""] * (LIMIT + 1))
-    assert first == [401] * LIMIT + [429]
-    assert await tries(doors.ui_url, "/session/verify", address="127.0.0.12", forwarded=[""]) == [401]
+    assert await is_limited(doors.ui_url, "/session/verify", address="127.0.0.11", forwarded=[""] * MANY)
+    assert not await is_limited(doors.ui_url, "/session/verify", address="127.0.0.12", forwarded=[""])
 
 
-async def test_a_browser_that_forges_its_address_is_counted_where_it_is(doors: Doors) -> None:
-    forged = [f"198.51.100.{number}" for number in range(LIMIT)]
-    assert await tries(doors.ui_url, "/session/verify", address="127.0.0.13", forwarded=forged) == [401] * LIMIT
-    told = ["198.51.100.250", UI_ADDRESS, f"203.0.113.9, {UI_ADDRESS}"]
-    assert await tries(doors.ui_url, "/session/verify", address="127.0.0.13", forwarded=told) == [429] * 3
+@pytest.mark.parametrize("trusted", ["", f", {UI_ADDRESS}"], ids=["alone", "as if by the UI"])
+async def test_a_browser_that_forges_its_address_is_counted_where_it_is(doors: Doors, trusted: str) -> None:
+    assert await is_limited(doors.ui_url, "/session/verify", address="127.0.0.13", forwarded=forged(trusted))
 
 
 async def test_a_forged_address_that_does_not_come_from_the_ui_is_ignored(doors: Doors) -> None:
-    forged = [f"198.51.100.{number}" for number in range(LIMIT + 1)]
-    told = await tries(doors.hub_url, "/v1/auth/otp/verify", address="127.0.0.14", forwarded=forged)
-    assert told == [401] * LIMIT + [429]
+    assert await is_limited(doors.hub_url, "/v1/auth/otp/verify", address="127.0.0.14", forwarded=forged())
