@@ -1,15 +1,16 @@
-"""Who may do what: every role × every route × every object, the cells made from the code, each one asked over HTTP.
+"""Who may do what: every role, and nobody, × every route × every object, each cell asked over HTTP.
 
-A cell is right when it is refused like an object that does not exist, exactly where the table of roles says so, and
-when no text of a world ever reaches somebody of the other one.
+A cell is right when it is refused exactly where the documented table of roles says so, when a foreign object is refused
+like one that does not exist, and when no text of a world ever reaches somebody of the other one. Every answer is also
+one that the published document declares.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,291 +19,176 @@ import pytest
 
 from db.connection import Database
 from hub.app import NOUNS
-from hub.domain.roles import PERMISSIONS, Grant, Permission, Principal, Role, may
-from hub.domain.topics import TopicKind, parse_topic
-from hub.gateway.access import access_to
+from hub.domain.roles import Permission, Principal
+from hub.gateway import endpoint
 from hub.gateway.endpoint import Route
+from hub.orders import api as orders_api
+from hub.users import me
 from tests.auth.conftest import bearer, keyed
-from tests.properties.world import UNKNOWN, World, make_world
+from tests.properties import cells
+from tests.properties.cells import ANYBODY, SIGNED_IN, Cell, NewPerson, cells_of
+from tests.properties.objects import KINDS, fresh
+from tests.properties.world import World
+from tests.service.contract import Contract
 
-NewPerson = Callable[..., Awaitable[str]]
-PARAMETER = re.compile(r"<(\w+):uuid>")
-WHY = {"reason": "because it must be"}
-BASKET = {"kitchen_id": "{kitchen_id}", "items": [{"item_id": "{item_id}"}], "drop": {"lat": 19.1, "lon": 72.8}}
-# A valid body for each route that needs one; `{…}` is filled with ids of the world.
-BODIES: dict[str, Any] = {
-    "Pause": {"minutes": 5} | WHY,
-    "SoldOut": WHY,
-    "Reason": WHY,
-    "Decline": WHY,
-    "Explained": WHY,
-    "Delay": {"minutes": 5} | WHY,
-    "Amend": {"note": "no onion"},
-    "Rush": {"is_rush": True},
-    "Assign": {"rider_id": "{rider_id}"},
-    "PickUp": {"code": "K7Q2"},
-    "Deliver": {"pin": "0000"} | WHY,
-    "Start": {},
-    "Activity": {"is_active": True} | WHY,
-    "Merge": {"into_id": UNKNOWN} | WHY,
-    "SetPassword": {"login": "somebody.new", "password": "correct horse 42 battery"},
-    "NewPerson": {"name": "Somebody"},
-    "NewGrant": {"person_id": UNKNOWN, "role": "cook", "scope": "*"},
-    "NewBlock": {
-        "kind": "person", "value": UNKNOWN, "effect": "review", "expires_at": "2026-12-01T00:00:00Z",
-    } | WHY,
-    "Profile": {},
-    "Address": {"label": "Home", "line": "1 Road", "lat": 1.0, "lon": 1.0},
-    "TryCode": {"otp_id": UNKNOWN, "code": "000000"},
-    "ChangePassword": {"old_password": "x", "password": "correct horse 42 battery"},
-    "QuoteBody": BASKET,
-    "PlaceBody": BASKET,
-    "Positions": {"points": []},
-    "NewDevice": {"kitchen_id": "{kitchen_id}", "name": "Tablet"},
-    "Pin": {"pin": "000000"},
-    "PinFor": {"kitchen_id": "{kitchen_id}"},
-    "NewKey": {"name": "Key", "scopes": ["*"]},
-}  # fmt: skip
-# What takes a grant everywhere: people live in no kitchen. And so does granting everywhere, as `BODIES` asks for.
-EVERYWHERE_ONLY = {Permission.USER_READ, Permission.USER_EDIT, Permission.BLOCK_EDIT, Permission.SECURITY_READ}
-EVERYWHERE_ONLY |= {Permission.API_KEY_EDIT, Permission.AUDIT_READ}
-# Only a paired tablet, and nobody here is one.
-OF_TABLETS = "/v1/devices/switch"
-GRANTING = ("POST", "/v1/roles")
-PLACED = {"order_id", "line_id", "delivery_id", "offer_id", "rider_id", "kitchen_id"}
+AT_ONCE = 4
+MOST_TOLD = 30
+Answer = tuple[int, dict[str, Any], str]
 
 
-LEADERS = frozenset({"manager", "dispatcher", "administrator"})
-STAFF = LEADERS | {"cook", "expediter", "integrator"}
-READERS = {
-    TopicKind.KITCHEN: STAFF,
-    TopicKind.ORDER: STAFF,
-    TopicKind.OPERATIONS: LEADERS,
-    TopicKind.RIDER: LEADERS,
-    TopicKind.ADMINISTRATION: frozenset({"administrator"}),
-}
+@dataclass(slots=True, kw_only=True)
+class Matrix:
+    """The board on which it is played, what was asked, and what was wrong."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One question: may this principal ask this of that object? `world` None: the object is unknown."""
-
-    who: Principal
-    route: Route
-    world: World | None
-
-    def __str__(self) -> str:
-        where = self.world.region if self.world else "nowhere"
-        grants = ", ".join(f"{grant.role} {grant.scope[:14]}" for grant in self.who.grants) or "nobody"
-        return f"{grants}: {self.route.method} {self.route.path} in the {where}"
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was asked, and what was wrong."""
-
+    api: aiohttp.ClientSession
+    database: Database
+    worlds: tuple[World, World]
+    contract: Contract
+    page: dict[tuple[str, str], str]
     cells: int = 0
     wrong: list[str] = field(default_factory=list)
+    addresses: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    async def play(self, routes: list[Route], people: list[Principal | None]) -> None:
+        """Ask every cell."""
+        waiting = asyncio.Semaphore(AT_ONCE)
 
-@pytest.fixture(scope="module")
-def routes() -> list[Route]:
-    """Every route that the hub serves."""
-    return [route for noun in NOUNS for route in noun.routes]
+        async def one(who: Principal | None) -> None:
+            async with waiting:
+                await self._ask_all(list(cells_of(routes, who, self.worlds)))
 
+        await asyncio.gather(*(one(who) for who in people))
 
-async def make_worlds(database: Database, api: aiohttp.ClientSession, new_person: NewPerson) -> tuple[World, World]:
-    made = []
-    for region in ("north", "south"):
-        customer_id = await new_person(role="customer")
-        rider_id = await new_person(role="rider")
-        async with database.connection() as conn:
-            made.append(await make_world(conn, api, region, customer_id=customer_id, rider_id=rider_id))
-    return made[0], made[1]
+    async def _ask_all(self, asked: list[Cell]) -> None:
+        unknown: dict[str, tuple[int, dict[str, Any]]] = {}
+        for cell in asked:
+            status, body, text = await self._ask(cell)
+            self.cells += 1
+            if cell.world is None:
+                unknown[cell.key] = (status, body)
+            told = [f"was answered {status}"] if status >= 500 else []
+            told += faults(cell, cells.taken_by(cell.route, self.page), (status, body), unknown.get(cell.key))
+            is_everywhere = cell.who is not None and any(grant.scope == "*" for grant in cell.who.grants)
+            if not is_everywhere and self.worlds[1].canary in text:
+                told.append("was told a private text of the other world")
+            self.wrong += [f"{cell}: {fault}" for fault in told]
 
+    async def _ask(self, cell: Cell) -> Answer:
+        """One cell; those of addresses one at a time, for each makes room for its own."""
+        async with self.addresses if "address_id" in cell.names else contextlib.nullcontext():
+            return await self._ask_now(cell)
 
-async def make_principals(new_person: NewPerson, north: World) -> list[Principal]:
-    """One for each role and kind of scope, all of the north; and somebody without any role."""
-    kitchen, region = f"kitchen:{north.kitchen_id}", "region:north"
-    wanted = [(role, scope) for role in Role if role not in ("customer", "rider") for scope in (kitchen, region, "*")]
-    people = [
-        Principal(person_id=north.customer_id, grants=(Grant(role=Role.CUSTOMER, scope="own"),)),
-        Principal(person_id=north.rider_id, grants=(Grant(role=Role.RIDER, scope="own"),)),
-        Principal(person_id=await new_person()),
-    ]
-    for role, scope in [*wanted, (Role.CUSTOMER, "own"), (Role.RIDER, "own")]:
-        person_id = await new_person(role=role.value, scope=scope)
-        people.append(Principal(person_id=person_id, grants=(Grant(role=role, scope=scope),)))
-    return people
-
-
-def cells_of(routes: list[Route], who: Principal, worlds: tuple[World, World]) -> Iterator[Cell]:
-    for route in routes:
-        if route.is_public or route.path.startswith("/v1/auth/"):
-            continue
-        for world in (*worlds, None) if PARAMETER.search(route.path) else (worlds[0],):
-            yield Cell(who=who, route=route, world=world)
-
-
-def request_of(cell: Cell) -> dict[str, Any]:
-    def id_of(name: str) -> str:
-        return str(getattr(cell.world, name, UNKNOWN)) if cell.world else UNKNOWN
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("{"):
-            return id_of(value.strip("{}"))
-        if isinstance(value, dict):
-            return {name: filled(inner) for name, inner in value.items()}
-        return [filled(inner) for inner in value] if isinstance(value, list) else value
-
-    kind = cell.route.body.__name__ if cell.route.body else ""
-    body = None if cell.route.body is None else filled(BODIES.get(kind, {}))
-    path = PARAMETER.sub(lambda found: id_of(found[1]), cell.route.path)
-    return {"method": cell.route.method, "url": path, "json": body, "headers": bearer(cell.who.person_id) | keyed()}
-
-
-def is_expected(cell: Cell) -> bool:
-    """What the table of roles says; for an object without a place, whether some grant has the permission."""
-    permission = cell.route.permission
-    if permission is None:
-        return cell.route.path != OF_TABLETS
-    holding = [grant for grant in cell.who.grants if permission in PERMISSIONS[grant.role]]
-    if permission in EVERYWHERE_ONLY or (cell.route.method, cell.route.path) == GRANTING:
-        return any(grant.scope == "*" for grant in holding)
-    names = set(PARAMETER.findall(cell.route.path)) & PLACED
-    if not names:
-        return bool(holding)
-    if cell.world is None:
-        return False
-    return may(cell.who, permission, cell.world.place_of(names.pop()))
-
-
-async def ask(api: aiohttp.ClientSession, cell: Cell) -> tuple[int, dict[str, Any], str]:
-    async with api.request(**request_of(cell)) as answer:
-        text = await answer.text()
-        body = await answer.json(content_type=None)
-        return answer.status, {name: value for name, value in body.items() if name != "request_id"}, text
-
-
-async def ask_all(
-    api: aiohttp.ClientSession, routes: list[Route], who: Principal, worlds: tuple[World, World], tally: Tally
-) -> None:
-    unknown: dict[str, tuple[int, dict[str, Any]]] = {}
-    asked = sorted(cells_of(routes, who, worlds), key=lambda cell: cell.world is not None)
-    for cell in asked:
-        status, body, text = await ask(api, cell)
-        tally.cells += 1
-        key = f"{cell.route.method} {cell.route.path}"
-        if cell.world is None:
-            unknown[key] = (status, body)
-        tally.wrong += [f"{cell}: {fault}" for fault in faults(cell, status, body, text, unknown.get(key), worlds)]
+    async def _ask_now(self, cell: Cell) -> Answer:
+        ids = {} if cell.world is None else cell.world.ids()
+        for name in cell.names:
+            if name in KINDS and cell.world is not None:
+                async with self.database.connection() as conn:
+                    ids[name] = await fresh(conn, name, cell.world)
+        headers = keyed() | ({} if cell.who is None else bearer(cell.who.person_id))
+        async with self.api.request(**cells.request_of(cell, ids), headers=headers) as answer:
+            text = await answer.text()
+            body = await answer.json(content_type=None)
+            route = cell.route
+            fault = self.contract.fault(route.method, route.path, answer.status, answer.content_type, body)
+            self.wrong.extend([f"{cell}: {fault}"] if fault else [])
+            return answer.status, {name: value for name, value in body.items() if name != "request_id"}, text
 
 
 def faults(
-    cell: Cell, status: int, body: dict[str, Any], text: str, unknown: tuple[int, dict[str, Any]] | None,
-    worlds: tuple[World, World],
-) -> Iterator[str]:  # fmt: skip
-    has_place = bool(set(PARAMETER.findall(cell.route.path)) & PLACED)
-    holds = cell.route.permission is None or any(
-        cell.route.permission in PERMISSIONS[grant.role] for grant in cell.who.grants
-    )
-    if status >= 500:
-        yield f"answered {status}"
-    if not holds and status != 403:
-        yield f"has not the permission, but was answered {status} {body.get('code')}"
-    elif has_place and not is_expected(cell) and holds and (status, body) != unknown:
-        yield f"is outside, but was answered {status} {body.get('code')}, unlike an unknown object"
-    elif has_place and not is_expected(cell) and holds and status not in (403, 404):
-        yield f"is outside, but was answered {status}"
-    elif has_place and is_expected(cell) and status in (401, 403, 404, 422):
-        yield f"is inside, but was answered {status} {body}"
-    elif not has_place and is_expected(cell) and status == 403:
-        yield f"is allowed, but was answered {status} {body}"
-    elif not has_place and not is_expected(cell) and status != 403:
-        yield f"is not allowed, but was answered {status}"
-    if not any(grant.scope == "*" for grant in cell.who.grants) and worlds[1].canary in text:
-        yield "was told a private text of the other world"
+    cell: Cell, takes: str, answer: tuple[int, dict[str, Any]], unknown: tuple[int, dict[str, Any]] | None
+) -> Iterator[str]:
+    """What is wrong with an answer, by what the page says that the route takes."""
+    status, body = answer
+    code = str(body.get("code"))
+    told = f"was answered {status} {code}"
+    if takes == ANYBODY:
+        if code in ("auth.required", "forbidden"):
+            yield f"is for anybody, but {told}"
+    elif cell.who is None:
+        if (status, code) != (401, "auth.required"):
+            yield f"nobody is signed in, but {told}"
+    elif takes != SIGNED_IN and not cells.is_held(cell.who, Permission(takes)):
+        if (status, code) != (403, "forbidden"):
+            yield f"has not the permission {takes}, but {told}"
+    elif code == "forbidden" or code.startswith("auth."):
+        yield f"is allowed, but {told}"
+    elif cell.names and cell.world is not None:
+        yield from _about_the_object(cell, takes, answer, unknown, told)
+
+
+def _about_the_object(
+    cell: Cell, takes: str, answer: tuple[int, dict[str, Any]], unknown: tuple[int, dict[str, Any]] | None, told: str
+) -> Iterator[str]:
+    permission = None if takes == SIGNED_IN else Permission(takes)
+    if cells.is_inside(cell, permission):
+        if answer[0] == 404 or (answer[0] == 422 and answer[1].get("path")):
+            yield f"is inside, but {told}"
+    elif answer != unknown:
+        yield f"is outside, but {told}, unlike an unknown object: {unknown}"
+    elif answer[0] < 300 and cell.route.method != "GET":
+        yield f"is outside, but {told}"
+
+
+@pytest.fixture
+async def matrix(hub_database: Database, api: aiohttp.ClientSession, new_person: NewPerson) -> Matrix:
+    """A board with two worlds."""
+    async with api.get("/v1/openapi.json") as answer:
+        contract = Contract(await answer.json())
+    worlds = await cells.make_worlds(hub_database, api, new_person)
+    return Matrix(api=api, database=hub_database, worlds=worlds, contract=contract, page=cells.documented())
+
+
+def routes_of(*paths: str) -> list[Route]:
+    """Every route that the hub serves, or those with these paths."""
+    return [route for noun in NOUNS for route in noun.routes if not paths or route.path in paths]
 
 
 async def test_matrix_of_roles_routes_and_objects(
-    hub_database: Database,
-    api: aiohttp.ClientSession,
-    new_person: NewPerson,
-    routes: list[Route],
-    capsys: pytest.CaptureFixture[str],
+    matrix: Matrix, new_person: NewPerson, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worlds = await make_worlds(hub_database, api, new_person)
-    people = await make_principals(new_person, worlds[0])
-    tally = Tally()
-    waiting = asyncio.Semaphore(4)
-
-    async def one(who: Principal) -> None:
-        async with waiting:
-            await ask_all(api, routes, who, worlds, tally)
-
-    await asyncio.gather(*(one(who) for who in people))
+    routes = routes_of()
+    people: list[Principal | None] = [None, *await cells.make_principals(new_person, matrix.worlds[0])]
+    await matrix.play(routes, people)
     with capsys.disabled():
-        sys.stdout.write(f"\nmatrix: {tally.cells} cells over HTTP, {len(tally.wrong)} leaks or wrong refusals\n")
-    expected = sum(1 for who in people for _ in cells_of(routes, who, worlds))
-    assert tally.cells == expected
-    assert tally.wrong == []
+        sys.stdout.write(f"\nmatrix: {matrix.cells} cells over HTTP, {len(matrix.wrong)} leaks or wrong refusals\n")
+        sys.stdout.writelines(f"  {fault}\n" for fault in matrix.wrong[:MOST_TOLD])
+    assert matrix.cells == sum(1 for who in people for _ in cells_of(routes, who, matrix.worlds))
+    assert matrix.wrong == []
 
 
-async def test_matrix_of_roles_and_topics(
-    hub_database: Database, api: aiohttp.ClientSession, new_person: NewPerson, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with hub_database.connection() as conn:
-        await conn.execute("update kitchen set code = code || id")
-    worlds = await make_worlds(hub_database, api, new_person)
-    cells, wrong = 0, []
-    for who in await make_principals(new_person, worlds[0]):
-        for kind in TopicKind:
-            for world in (*worlds, None):
-                name = topic_name(kind, world, who)
-                topic = parse_topic(name)
-                assert topic is not None, name
-                is_open = (await access_to(hub_database, topic, who)).is_open_to(who)
-                cells += 1
-                if is_open != may_follow(kind, world, who):
-                    wrong.append(f"{[(grant.role, grant.scope) for grant in who.grants]} {name}: open is {is_open}")
-    with capsys.disabled():
-        sys.stdout.write(f"\nmatrix: {cells} cells of topics, {len(wrong)} leaks or wrong refusals\n")
-    assert wrong == []
-
-
-def topic_name(kind: TopicKind, world: World | None, who: Principal) -> str:
-    keys = {
-        TopicKind.KITCHEN: world.kitchen_id if world else UNKNOWN,
-        TopicKind.MENU: world.kitchen_id if world else UNKNOWN,
-        TopicKind.ORDER: world.order_id if world else UNKNOWN,
-        TopicKind.RIDER: world.rider_id if world else UNKNOWN,
-        TopicKind.CUSTOMER: world.customer_id if world else UNKNOWN,
-        TopicKind.OPERATIONS: world.region if world else "nowhere",
-        TopicKind.USER: world.customer_id if world else UNKNOWN,
+def test_the_page_knows_every_route_and_no_other() -> None:
+    assert cells.documented().keys() == {
+        (route.method, cells.PARAMETER.sub(r"{\1}", route.path)) for route in routes_of()
     }
-    return f"{kind}:{keys[kind]}" if kind in keys else str(kind)
 
 
-def may_follow(kind: TopicKind, world: World | None, who: Principal) -> bool:
-    """Said apart from the code that is tested: by role and scope, kind by kind."""
-    if kind is TopicKind.MENU:
-        return True
-    if kind is TopicKind.ADMINISTRATION or world is None:
-        named_by_word = kind in (TopicKind.ADMINISTRATION, TopicKind.OPERATIONS)
-        return named_by_word and "*" in scopes_of(who, READERS[kind])
-    owner, role = {
-        TopicKind.USER: (world.customer_id, None),
-        TopicKind.CUSTOMER: (world.customer_id, "customer"),
-        TopicKind.ORDER: (world.customer_id, "customer"),
-        TopicKind.RIDER: (world.rider_id, "rider"),
-    }.get(kind, (None, None))
-    if who.person_id == owner and (role is None or any(grant.role == role for grant in who.grants)):
-        return True
-    opening = {"*", f"region:{world.region}"}
-    if kind in (TopicKind.KITCHEN, TopicKind.ORDER):
-        opening.add(f"kitchen:{world.kitchen_id}")
-    return bool(opening & scopes_of(who, READERS.get(kind, frozenset())))
+def _everywhere(_: object) -> dict[str, Any]:
+    return {"everywhere": True, "kitchen_ids": [], "regions": [], "owner_id": None}
 
 
-def scopes_of(who: Principal, roles: frozenset[str]) -> set[str]:
-    return {grant.scope for grant in who.grants if grant.role in roles}
+LEAKS = {
+    "the permission is not asked": ("/v1/users", endpoint, "may_anywhere", lambda who, permission: True),
+    "the reach is not kept": ("/v1/orders/<order_id:uuid>", orders_api, "reach_values", _everywhere),
+    "another person's address is told apart": (
+        "/v1/me/addresses/<address_id:uuid>/default", me, "NotFound", lambda _: ValueError("a fault"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+async def test_a_planted_leak_is_found(
+    matrix: Matrix, new_person: NewPerson, monkeypatch: pytest.MonkeyPatch, leak: str
+) -> None:
+    path, module, name, planted = LEAKS[leak]
+    people: list[Principal | None] = [None, *await cells.make_principals(new_person, matrix.worlds[0])]
+    await matrix.play(routes_of(path), people)
+    assert matrix.wrong == []
+    monkeypatch.setattr(module, name, planted)
+    await matrix.play(routes_of(path), people)
+    assert matrix.wrong
+
+
+async def test_a_route_that_takes_less_than_the_page_says_is_found(matrix: Matrix, new_person: NewPerson) -> None:
+    matrix.page["GET", "/v1/roles/table"] = str(Permission.ROLE_GRANT)
+    await matrix.play(routes_of("/v1/roles/table"), [Principal(person_id=await new_person())])
+    assert [fault for fault in matrix.wrong if "has not the permission role.grant" in fault]

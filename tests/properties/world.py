@@ -18,7 +18,8 @@ UNKNOWN = "01a212fe-7b50-781e-9835-ff4eac515205"
 PLACES = {"north": (19.10, 72.80), "south": (12.90, 77.60)}
 KITCHEN = """
 insert into kitchen (region, code, name, lat, lon, time_zone, currency, capacity_orders, accept_seconds, auto_accept)
-values ($1, 'K', $1 || ' kitchen', $2, $3, 'UTC', 'INR', 100, 3600, false) returning id
+values ($1, 'K' || left(gen_random_uuid()::text, 8), $1 || ' kitchen', $2, $3, 'UTC', 'INR', 100000, 3600, false)
+returning id
 """
 BRAND = "insert into brand (kitchen_id, name) values ($1, 'Brand') returning id"
 STATION = "insert into station (kitchen_id, code, name) values ($1, 'HOT', 'Hot') returning id"
@@ -61,17 +62,29 @@ class World:
     delivery_id: str
     offer_id: str
 
+    def ids(self) -> dict[str, str]:
+        """The world's lasting objects, by the name of a path parameter."""
+        names = ("kitchen_id", "item_id", "rider_id", "order_id", "line_id", "delivery_id", "offer_id")
+        return {name: getattr(self, name) for name in names}
+
     def place_of(self, parameter: str) -> Place:
-        """Where the object that a path parameter names belongs."""
-        owners = {
-            "order_id": (self.customer_id, self.rider_id),
-            "line_id": (self.customer_id, self.rider_id),
-            "delivery_id": (self.customer_id, self.rider_id),
-            "offer_id": (self.rider_id,),
-            "rider_id": (self.rider_id,),
+        """Where the object that a path parameter names belongs; people, keys and blocks belong nowhere."""
+        eaters, own = (self.customer_id, self.rider_id), (self.customer_id,)
+        kitchen, region = self.kitchen_id, self.region
+        places = {
+            "kitchen_id": Place(kitchen_id=kitchen, region=region),
+            "order_id": Place(kitchen_id=kitchen, region=region, owner_ids=eaters),
+            "line_id": Place(kitchen_id=kitchen, region=region, owner_ids=eaters),
+            "delivery_id": Place(kitchen_id=kitchen, region=region, owner_ids=eaters),
+            "offer_id": Place(kitchen_id=kitchen, region=region, owner_ids=(self.rider_id,)),
+            "rider_id": Place(region=region, owner_ids=(self.rider_id,)),
+            "device_id": Place(kitchen_id=kitchen, region=region),
+            "review_id": Place(kitchen_id=kitchen, region=region),
+            "grant_id": Place(region=region),
+            "session_id": Place(owner_ids=own),
+            "address_id": Place(owner_ids=own),
         }
-        kitchen = None if parameter == "rider_id" else self.kitchen_id
-        return Place(kitchen_id=kitchen, region=self.region, owner_ids=owners.get(parameter, ()))
+        return places[parameter]
 
 
 async def make_world(conn: Any, api: aiohttp.ClientSession, region: str, *, customer_id: str, rider_id: str) -> World:
