@@ -92,6 +92,7 @@ async def measure(ground: Ground, traffic: Traffic) -> dict[str, Any]:
         await asyncio.sleep(traffic.seconds - 2 * margin_seconds)
         after, ended = cpu_by_name(names), time.monotonic_ns()
         await expect(writers, "done")
+        await say(writers, "go home")
         await say(subscribers, "stop")
         await expect(subscribers, "done")
         await asyncio.gather(writers.wait(), subscribers.wait())

@@ -1,7 +1,8 @@
 """A process that changes rows at a given rate over real connections, open-loop: slow answers do not thin out the load.
 
 `python -m hub.bench.writers`: one JSON line of `Orders` on standard input, `ready` on standard output, then `go` starts
-it; `begun` at the first acknowledgement, `done` after the last. The acknowledgements are written to a file.
+it; `begun` at the first acknowledgement, `done` after the last. The acknowledgements are written to a file. The process
+stays, so that its processor time can still be read, until it is told to go or its input ends.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Writers:
         await redis.aclose()
         for connection in connections:
             await connection.close()
+        await hear()
 
     async def _offer(self) -> None:
         """Issue changes by the clock, not by the answers."""
