@@ -21,9 +21,10 @@ from hub.auth.sessions import create_session
 from hub.embedded.engines import Engines
 from hub.gateway.key_file import new_key_file, read_key_file, write_key_file
 from tests.realtime.two_hubs import Pair, pair_of_hubs, token_of
-from tests.town import DATA_SECRET, PATIENCE_SECONDS, SECRET, person
+from tests.town import DATA_SECRET, SECRET, person
 
 Json = dict[str, Any]
+PATIENCE_SECONDS = 120.0  # a busy machine; whole processes are started in it
 HOME = {"label": "Home", "line": "5 Canary Lane", "notes": "ring twice", "lat": 12.97, "lon": 77.6}
 
 
