@@ -76,7 +76,19 @@ from hub.users.reviews import ENDPOINTS as REVIEWS
 
 LOG = logs.get(__name__)
 Told = Callable[[], None]
-NOUNS: tuple[Endpoints, ...] = (AUTH, SIGN_IN, MACHINES, ME, USERS, REVIEWS, ORDERS, LINES, KITCHENS, DELIVERIES, RIDERS)
+NOUNS: tuple[Endpoints, ...] = (
+    AUTH,
+    SIGN_IN,
+    MACHINES,
+    ME,
+    USERS,
+    REVIEWS,
+    ORDERS,
+    LINES,
+    KITCHENS,
+    DELIVERIES,
+    RIDERS,
+)
 STATIC = Path(__file__).resolve().parent.parent / "ui" / "static"
 LARGEST_BODY_BYTES = 64 * 1024
 SLOWEST_REQUEST_SECONDS = 10

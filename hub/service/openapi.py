@@ -23,6 +23,7 @@ PLAIN: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/openapi.json": ("This document", {"200": "application/json"}),
     "/v1/asyncapi.json": ("The live contract", {"200": "application/json"}),
     "/t/{token}": ("The customer's page", {"200": "text/html", "404": "text/html"}),
+    "/worker.js": ("The service worker of the customer's page", {"200": "text/javascript"}),
 }
 REFUSALS = {
     400: "Malformed: the body is not JSON, a query parameter or a header is not as declared.",

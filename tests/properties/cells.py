@@ -57,6 +57,13 @@ BODIES: dict[str, Any] = {
     "Positions": {"points": []},
     "NewDevice": {"kitchen_id": "{kitchen_id}", "name": "Tablet"},
     "Pin": {"pin": "000000"},
+    "DemoLink": {"link": "x"},
+    "RefreshToken": {"refresh_token": "x"},
+    "DeviceToken": {"device": "x"},
+    "PairingCode": {"code": "000000"},
+    "Key": {"key": "hpk_x"},
+    "AskCode": {"phone": "+919820012345"},
+    "SignInByPassword": {"login": "nobody.here", "password": "x"},
     "PinFor": {"kitchen_id": "{kitchen_id}"},
     "NewKey": {"name": "Key", "scopes": ["*"]},
 }  # fmt: skip

@@ -196,6 +196,7 @@ async def test_answers_about_machines(cast: Cast, asker: Asker, admin: Caller) -
     made = (await asker.post(cast.manager, "/devices", new))["device"]
     await asker.get(cast.manager, "/devices", f"?kitchen_id={cast.town.kitchen_id}")
     paired = await asker.post(nobody, "/devices/pair", {"code": made["code"]})
+    await asker.post(nobody, "/devices/token", {"device": paired["device_token"]})
     pin = (await asker.post(cast.cook, "/me/pin", {"kitchen_id": cast.town.kitchen_id}))["pin"]
     tablet = Bearing(session=cast.session, token=paired["access_token"])
     await asker.post(tablet, "/devices/switch", {"pin": pin})
