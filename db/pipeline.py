@@ -8,6 +8,8 @@ writes is ever updated, so an open transaction elsewhere cannot make it slower. 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import text
 
 from db.statement import Statement
@@ -21,22 +23,23 @@ _UNSEEN = """
 """
 _OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, row_hash, at"
 
-# What `snapshot` could not see and `target` (or this statement) can, by id.
+# The same up to `target`, by id, with the snapshot taken apart by `unseen_by`: half the cost, and nothing is asked more.
 _NEW = f"""
-    select * from ({_UNSEEN.format(columns=_OUTBOX)}) as unseen
+    select {_OUTBOX} from (
+        select {_OUTBOX} from audit_event where xid >= cast(:beyond as text)::xid8
+        union all
+        select {_OUTBOX} from audit_event where xid = any(cast(:running as text[])::xid8[])
+    ) as unseen
     where (cast(:target as text) is null or pg_visible_in_snapshot(xid, cast(:target as text)::pg_snapshot))
         and id > cast(:after_id as bigint)
     order by id limit cast(:most as integer)
 """
 _NEW_COLUMNS = """pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone, u.event,
     u.row, u.row_hash is not null as is_erased, u.at"""
-# One row even when there is nothing: `now`.
-READ = Statement(
-    text(f"select {_NEW_COLUMNS} from (values (1)) as one left join lateral ({_NEW}) as u on true order by u.id")
-)
+READ = Statement(text(f"select {_NEW_COLUMNS} from ({_NEW}) as u order by u.id"))
 
-# One statement, one transaction: changes, topics and the new place, or nothing: then `number` is null, and a newer term
-# leads. It also reads what lies behind the new place: under load the next batch costs no statement of its own.
+# One statement, one transaction: changes, topics and the new place, or nothing and no row: then a newer term leads. It
+# also reads what lies behind the new place: under load the next batch costs no statement of its own.
 APPEND = Statement(
     text(
         f"""
@@ -60,11 +63,18 @@ APPEND = Statement(
                 cast(:target as text), cast(:after_id as bigint) from mine
             returning number
         )
-        select placed.number, {_NEW_COLUMNS}
-        from (values (1)) as one left join placed on true left join lateral ({_NEW}) as u on true order by u.id
+        select placed.number, {_NEW_COLUMNS} from placed left join ({_NEW}) as u on true order by u.id
         """
     )
 )
+
+
+def unseen_by(snapshot: str) -> dict[str, Any]:
+    """A `pg_snapshot` (`xmin:xmax:running,…`) as the parameters of what it could not see."""
+    _, beyond, running = snapshot.split(":")
+    return {"beyond": beyond, "running": running.split(",") if running else []}
+
+
 PLACE_KEY = "sequencer_place_pk"
 
 PLACE = Statement(

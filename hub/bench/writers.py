@@ -1,5 +1,7 @@
 """A process that changes rows at a given rate over real connections, open-loop: slow answers do not thin out the load.
 
+The connection that came back last is taken first, as the hub's own pool takes it.
+
 `python -m hub.bench.writers`: one JSON line of `Orders` on standard input, `ready` on standard output, then `go` starts
 it; `begun` at the first acknowledgement, `done` after the last. The acknowledgements are written to a file. The process
 stays, so that its processor time can still be read, until it is told to go or its input ends.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -19,7 +22,6 @@ from redis.asyncio import Redis
 from hub.bench.talk import hear, save, say, task_of
 
 NUDGE_PAUSE_SECONDS = 0.0005
-MOST_WAITING = 20_000
 TICK_SECONDS = 0.001
 
 
@@ -55,7 +57,7 @@ class Writers:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._queue: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue(MOST_WAITING)
+        self._idle: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
         self._told: list[Acknowledged] = []
         self._changed = asyncio.Event()
 
@@ -70,9 +72,9 @@ class Writers:
         gc.collect()
         gc.freeze()
         gc.disable()
-        working = [asyncio.create_task(self._write(connection)) for connection in connections]
+        for connection in connections:
+            self._idle.put_nowait(await connection.prepare(orders.statement))
         await self._offer()
-        await asyncio.gather(*working)
         nudging.cancel()
         save(orders.acknowledged_path, self._told)
         say("done")
@@ -82,28 +84,25 @@ class Writers:
         await hear()
 
     async def _offer(self) -> None:
-        """Issue changes by the clock, not by the answers."""
+        """Issue changes by the clock, not by the answers; back when all are acknowledged."""
         orders, begun, count = self._orders, time.monotonic(), 0
-        while (passed := time.monotonic() - begun) < orders.seconds:
-            while count < passed * orders.rate_per_second:
-                self._queue.put_nowait((count, time.monotonic_ns()))
-                count += 1
-            await asyncio.sleep(TICK_SECONDS)
-        for _ in range(orders.connections):
-            await self._queue.put(None)
+        async with asyncio.TaskGroup() as writing:
+            while (passed := time.monotonic() - begun) < orders.seconds:
+                while count < passed * orders.rate_per_second:
+                    writing.create_task(self._write(count, time.monotonic_ns()))
+                    count += 1
+                await asyncio.sleep(TICK_SECONDS)
 
-    async def _write(self, connection: asyncpg.Connection) -> None:
+    async def _write(self, number: int, issued: int) -> None:
         orders = self._orders
-        update = await connection.prepare(orders.statement)
-        filling = "x" * orders.text_bytes
-        while (task := await self._queue.get()) is not None:
-            number, issued = task
-            entity_id = orders.ids[number % len(orders.ids)]
-            version = await update.fetchval(entity_id, f"{number} {filling}")
-            if not self._told:
-                say("begun")
-            self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
-            self._changed.set()
+        entity_id = orders.ids[number % len(orders.ids)]
+        update = await self._idle.get()
+        version = await update.fetchval(entity_id, f"{number} {'x' * orders.text_bytes}")
+        self._idle.put_nowait(update)
+        if not self._told:
+            say("begun")
+        self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
+        self._changed.set()
 
     async def _nudge(self, redis: Redis, channel: str | None) -> None:
         """After commits, one lossy hint for all that were made meanwhile, as the hub gives it."""

@@ -54,6 +54,11 @@ class Place:
     target: str | None
     after_id: int
 
+    def window(self) -> dict[str, Any]:
+        """The parameters of what lies behind this place."""
+        unseen = pipeline.unseen_by(self.snapshot)
+        return {**unseen, "target": self.target, "after_id": self.after_id, "most": MOST_ROWS}
+
 
 class Sequencer:
     """Runs for ever: stands by, leads, and stands by again when it is fenced or the database is away."""
@@ -160,12 +165,9 @@ class Sequencer:
             raise Fenced
 
     async def _read(self, main: Connection) -> Rows:
-        """What lies behind the place: one row at least, which tells the database's `now`."""
+        """What lies behind the place."""
         self._looks()
-        place = self._place
-        return await pipeline.READ.rows(
-            main, snapshot=place.snapshot, target=place.target, after_id=place.after_id, most=MOST_ROWS
-        )
+        return await pipeline.READ.rows(main, **self._place.window())
 
     def _looks(self) -> None:
         """From here on a nudge means something that the coming statement may not see."""
@@ -173,16 +175,16 @@ class Sequencer:
         self._read_at = time.monotonic()
 
     def _is_work(self, rows: Rows) -> bool:
-        return rows[0]["id"] is not None or self._place.target is not None
+        return len(rows) > 0 or self._place.target is not None
 
     async def _advance(self, main: Connection, rows: Rows) -> Rows:
-        """Give `rows` their places, append and publish them. What lies behind them."""
-        now = rows[0]["now"]
-        if rows[0]["id"] is None:
-            rows = []  # the window is worked off exactly: only now its target becomes the stored snapshot
+        """Give `rows` their places, append and publish them. What lies behind them.
+
+        No rows: the window is worked off exactly, and only now its target becomes the stored snapshot.
+        """
         await self._learn_heads(main, rows)
         batch = arrange(rows, pos=self._place.pos, heads=self._heads)
-        place = self._place_after(rows, now)
+        place = self._place_after(rows)
         try:
             behind = await self._append(main, place, columns(batch))
         except asyncpg.UniqueViolationError:
@@ -201,12 +203,12 @@ class Sequencer:
             metrics.BATCH_CHANGES.observe(len(batch.changes))
         return behind
 
-    def _place_after(self, rows: Rows, now: str) -> Place:
+    def _place_after(self, rows: Rows) -> Place:
         place = self._place
         number, pos = place.number + 1, place.pos + len(rows)
+        target = place.target or rows[0]["now"]
         if len(rows) < MOST_ROWS:
-            return Place(number=number, pos=pos, snapshot=place.target or now, target=None, after_id=0)
-        target = place.target or now
+            return Place(number=number, pos=pos, snapshot=target, target=None, after_id=0)
         return Place(number=number, pos=pos, snapshot=place.snapshot, target=target, after_id=rows[-1]["id"])
 
     async def _append(self, main: Connection, place: Place, values: dict[str, list[Any]]) -> Rows:
@@ -218,14 +220,12 @@ class Sequencer:
             number=place.number,
             pos=place.pos,
             snapshot=place.snapshot,
-            target=place.target,
-            after_id=place.after_id,
-            most=MOST_ROWS,
+            **place.window(),
             **values,
         )
-        if behind[0]["number"] is None:
+        if not behind:
             raise Fenced
-        return behind
+        return behind if behind[0]["id"] is not None else []
 
     async def _learn_heads(self, main: Connection, rows: Rows) -> None:
         if len(self._heads) > MOST_HEADS:

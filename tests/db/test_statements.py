@@ -149,7 +149,7 @@ HOT: dict[str, tuple[Statement, dict[str, Any], set[str]]] = {
     "log": (pipeline.LOG_AFTER, {"pos": 1, "most": 9}, {"change_log", "audit_event_pk"}),
     "read": (
         pipeline.READ,
-        {"snapshot": "9:9:", "target": None, "after_id": 0, "most": 9},
+        {**pipeline.unseen_by("9:9:"), "target": None, "after_id": 0, "most": 9},
         {"audit_event_xid"},
     ),
 }

@@ -112,7 +112,8 @@ async def test_old_answers_and_old_days_are_forgotten_and_heads_are_kept(desk: D
     await desk.conn.execute(
         """create table change_log_20200101 partition of change_log for values from ('2020-01-01') to ('2020-01-02');
         create table topic_log_20200101 partition of topic_log for values from ('2020-01-01') to ('2020-01-02');
-        insert into topic_log (topic, topic_offset, audit_id, op, day) values ('kitchen:k', 7, 1, 'put', '2020-01-01')"""
+        insert into topic_log (topic, topic_offset, audit_id, op, day)
+        values ('kitchen:k', 7, 1, 'put', '2020-01-01')"""
     )
     assert await forget(desk.database, change_log_days=2) == 2
     assert await desk.conn.fetchval("select string_agg(key, '') from idempotency") == "new"
