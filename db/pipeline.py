@@ -23,7 +23,7 @@ _UNSEEN = """
 """
 _OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, row_hash, at"
 
-# The same up to `target`, by id, with the snapshot taken apart by `unseen_by`: half the cost, and nothing is asked more.
+# The same up to `target`, by id, with the snapshot taken apart (`unseen_by`): half the cost of what is asked most.
 _NEW = f"""
     select {_OUTBOX} from (
         select {_OUTBOX} from audit_event where xid >= cast(:beyond as text)::xid8
