@@ -21,6 +21,8 @@ _UNSEEN = """
     select {columns} from audit_event
     where xid = any(array(select pg_snapshot_xip(cast(:snapshot as text)::pg_snapshot)))
 """
+# Six digits always: a change reads the same from the stream and from the log.
+_AT = """to_char({} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 _OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, row_hash, at"
 
 # The same up to `target`, by id, with the snapshot taken apart (`unseen_by`): half the cost of what is asked most.
@@ -34,12 +36,13 @@ _NEW = f"""
         and id > cast(:after_id as bigint)
     order by id limit cast(:most as integer)
 """
-_NEW_COLUMNS = """pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone, u.event,
-    u.row, u.row_hash is not null as is_erased, u.at"""
+_NEW_COLUMNS = f"""pg_current_snapshot()::text as now, u.id, u.entity, u.entity_id, u.version, u.topics, u.gone,
+    u.event, u.row, u.row_hash is not null as is_erased, {_AT.format("u.at")} as at"""
 READ = Statement(text(f"select {_NEW_COLUMNS} from ({_NEW}) as u order by u.id"))
 
 # One statement, one transaction: changes, topics and the new place, or nothing and no row: then a newer term leads. It
-# also reads what lies behind the new place: under load the next batch costs no statement of its own.
+# also reads what lies behind the new place: under load the next batch costs no statement of its own. Lists come as text,
+# because the driver would look at every element of an array.
 APPEND = Statement(
     text(
         f"""
@@ -47,15 +50,17 @@ APPEND = Statement(
         today as (select (clock_timestamp() at time zone 'utc')::date as day),
         changes as (
             insert into change_log (pos, day, audit_id, offsets)
-            select c.pos, today.day, c.audit_id, string_to_array(c.offsets, ' ')::bigint[]
-            from mine, today, unnest(cast(:positions as bigint[]), cast(:audit_ids as bigint[]),
-                cast(:offsets as text[])) as c(pos, audit_id, offsets)
+            select cast(:first as bigint) + c.number - 1, today.day, c.audit_id::bigint,
+                coalesce(string_to_array(c.offsets, ' '), '{{}}')::bigint[]
+            from mine, today, unnest(string_to_array(cast(:audit_ids as text), ' '),
+                string_to_array(cast(:offsets as text), ',')) with ordinality as c(audit_id, offsets, number)
         ),
         by_topic as (
             insert into topic_log (topic, topic_offset, audit_id, op, day)
-            select t.topic, t.topic_offset, t.audit_id, t.op, today.day
-            from mine, today, unnest(cast(:log_topics as text[]), cast(:log_offsets as bigint[]),
-                cast(:log_audit_ids as bigint[]), cast(:log_ops as text[])) as t(topic, topic_offset, audit_id, op)
+            select t.topic, t.topic_offset::bigint, t.audit_id::bigint, t.op, today.day
+            from mine, today, unnest(string_to_array(cast(:log_topics as text), ' '),
+                string_to_array(cast(:log_offsets as text), ' '), string_to_array(cast(:log_audit_ids as text), ' '),
+                string_to_array(cast(:log_ops as text), ' ')) as t(topic, topic_offset, audit_id, op)
         ),
         placed as (
             insert into sequencer_place (number, term, pos, snapshot, target, after_id)
@@ -144,8 +149,6 @@ LAG = Statement(
     )
 )
 
-# Six digits always, as the stream has it: a change reads the same from both.
-_AT = """to_char({} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 _LOG = f"pos, entity, entity_id, version, event, row, {_AT.format('at')} as at, topics, offsets, ops"
 # change_log_pk of each day, audit_event_pk
 LOG_AFTER = Statement(

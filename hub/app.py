@@ -315,6 +315,7 @@ def _run(settings: Settings, name: str, told: Told, work: Callable[[], Awaitable
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
+        tune_garbage_collector()
         told()
         with contextlib.suppress(asyncio.CancelledError):
             await task

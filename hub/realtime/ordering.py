@@ -60,21 +60,27 @@ def arrange(rows: Sequence[Mapping[str, Any]], *, pos: int, heads: dict[str, int
             batch.log_audit_ids.append(row["id"])
             batch.log_ops.append(op)
         batch.audit_ids.append(row["id"])
-        at = row["at"].isoformat(timespec="microseconds")
         batch.changes.append(
-            Change(pos, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], at, places)
+            Change(pos, row["entity"], row["entity_id"], row["version"], row["event"], row["row"], row["at"], places)
         )
     return batch
 
 
-def columns(batch: Batch) -> dict[str, list[Any]]:
-    """The parameters of `db.pipeline.APPEND` that carry the batch."""
+def columns(batch: Batch) -> dict[str, str | int]:
+    """The parameters of `db.pipeline.APPEND` that carry the batch: lists as text, apart by spaces.
+
+    The offsets of one change are apart by spaces, those of two changes by a comma.
+    """
     return {
-        "positions": [change.pos for change in batch.changes],
-        "audit_ids": batch.audit_ids,
-        "offsets": [" ".join(str(offset) for _, offset, _ in change.places) for change in batch.changes],
-        "log_topics": batch.log_topics,
-        "log_offsets": batch.log_offsets,
-        "log_audit_ids": batch.log_audit_ids,
-        "log_ops": batch.log_ops,
+        "first": batch.changes[0].pos if batch.changes else 0,
+        "audit_ids": _text(batch.audit_ids),
+        "offsets": ",".join(_text(offset for _, offset, _ in change.places) for change in batch.changes),
+        "log_topics": " ".join(batch.log_topics),
+        "log_offsets": _text(batch.log_offsets),
+        "log_audit_ids": _text(batch.log_audit_ids),
+        "log_ops": " ".join(batch.log_ops),
     }
+
+
+def _text(numbers: Iterable[int]) -> str:
+    return " ".join(map(str, numbers))

@@ -211,7 +211,7 @@ class Sequencer:
             return Place(number=number, pos=pos, snapshot=target, target=None, after_id=0)
         return Place(number=number, pos=pos, snapshot=place.snapshot, target=target, after_id=rows[-1]["id"])
 
-    async def _append(self, main: Connection, place: Place, values: dict[str, list[Any]]) -> Rows:
+    async def _append(self, main: Connection, place: Place, values: dict[str, str | int]) -> Rows:
         """Write the log up to `place`, and read what lies behind it. Raises `Fenced` when a newer term leads."""
         self._looks()
         behind = await pipeline.APPEND.rows(

@@ -211,10 +211,10 @@ async def test_a_stopped_leader_is_deposed_and_stays_fenced(
 
 def nothing_at(place: Record) -> dict[str, object]:
     """The parameters of an append that only moves the place."""
-    lists = "positions audit_ids offsets log_topics log_offsets log_audit_ids log_ops"
+    lists = "audit_ids offsets log_topics log_offsets log_audit_ids log_ops"
     moved = {"number": place["number"] + 1, "pos": place["pos"], "snapshot": place["snapshot"], "target": None}
     unseen = pipeline.unseen_by(place["snapshot"])
-    return {**{name: [] for name in lists.split()}, **moved, **unseen, "after_id": 0, "most": 1}
+    return {**dict.fromkeys(lists.split(), ""), "first": 0, **moved, **unseen, "after_id": 0, "most": 1}
 
 
 async def test_an_older_term_appends_nothing_and_a_place_is_taken_once(conn: Connection):
