@@ -41,8 +41,8 @@ _NEW_COLUMNS = f"""pg_current_snapshot()::text as now, u.id, u.entity, u.entity_
 READ = Statement(text(f"select {_NEW_COLUMNS} from ({_NEW}) as u order by u.id"))
 
 # One statement, one transaction: changes, topics and the new place, or nothing and no row: then a newer term leads. It
-# also reads what lies behind the new place: under load the next batch costs no statement of its own. Lists come as text,
-# because the driver would look at every element of an array.
+# also reads what lies behind the new place: under load the next batch costs no statement of its own. Lists come as
+# text, because the driver would look at every element of an array.
 APPEND = Statement(
     text(
         f"""
