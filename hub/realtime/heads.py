@@ -1,7 +1,8 @@
 """The product clock of a worker, and the `head` that tells every client where it should be.
 
 Every 5 s each socket is told the product time and the last offset of each topic it follows: a client that is behind
-notices within two heads. Nothing else is sent to an idle board.
+notices within two heads. Nothing else is sent to an idle board. The sockets take turns over the five seconds, so that
+no change waits for a crowd of heads.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from db.connection import DATABASE_AWAY, Database
 from hub.observability import logs
 from hub.realtime.fanout import Fanout
 from hub.realtime.frames import event_frame
-from hub.realtime.sockets import LOOK_SECONDS, Sockets
+from hub.realtime.sockets import LOOK_SECONDS, LiveSocket, Sockets
 
 LOG = logs.get(__name__)
 HEAD_SECONDS = 5.0
+HEADS_AT_ONCE = 10
 SLICE = 500
 
 
@@ -48,23 +50,28 @@ class ProductClock:
 
 
 async def tell_heads(*, clock: ProductClock, fanout: Fanout, sockets: Sockets) -> None:
-    """Send every socket its head every 5 s, for ever; a thousand sockets never go out in one step of the loop."""
+    """Send every socket its head every 5 s, for ever, some of them at a time."""
     while True:
-        await asyncio.sleep(HEAD_SECONDS)
         try:
             await clock.read()
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             LOG.info("the product clock could not be read", error=str(error))
-        for number, socket in enumerate(list(sockets.by_sid.values())):
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-            heads = {}
-            for name in socket.follows:
-                state = fanout.topics.get(name)
-                if state is not None and socket.sid in state.live:
-                    heads[name] = state.head
-            body = {"at": clock.now().isoformat(), "rate": clock.rate, "topics": heads}
-            socket.client.write(event_frame("head", orjson.dumps(body)))
+        everybody = list(sockets.by_sid.values())
+        turns = range(0, max(1, len(everybody)), HEADS_AT_ONCE)
+        for first in turns:
+            await asyncio.sleep(HEAD_SECONDS / len(turns))
+            for socket in everybody[first : first + HEADS_AT_ONCE]:
+                _tell_head(socket, clock, fanout)
+
+
+def _tell_head(socket: LiveSocket, clock: ProductClock, fanout: Fanout) -> None:
+    heads = {}
+    for name in socket.follows:
+        state = fanout.topics.get(name)
+        if state is not None and socket.sid in state.live:
+            heads[name] = state.head
+    body = {"at": clock.now().isoformat(), "rate": clock.rate, "topics": heads}
+    socket.client.write(event_frame("head", orjson.dumps(body)))
 
 
 async def expire_sockets(sockets: Sockets) -> None:

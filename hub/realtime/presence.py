@@ -1,9 +1,10 @@
-"""How many clients follow a topic now, over all workers: each worker leases its own count.
+"""How many clients follow a topic now, over all workers: each worker leases its own counts.
 
-    fan-out of a worker ─ every 3 s, for topics with clients only ─► hash of the topic: worker → "count deadline"
+    fan-out of a worker ─ every 3 s, what has changed only ─► hash of the worker: topic → count, gone with its lease
+                                                             workers by the end of their lease
 
-Invariant: nothing is written when a client comes or goes, so thousands leaving at once cost nothing here. A worker that
-dies is counted until its lease ends, one that stops is not.
+Invariant: nothing is written when a client comes or goes, so thousands leaving at once cost nothing here, and an idle
+board costs two commands. A worker that dies is counted until its lease ends, one that stops is not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -23,19 +25,23 @@ from hub.realtime.fanout import Fanout
 LOG = logs.get(__name__)
 REFRESH_SECONDS = 3.0
 LEASE_SECONDS = 10.0
-TOPICS_AT_ONCE = 500
+TOPICS_AT_ONCE = 200
+# Sorted set: worker by the end of its lease, in Unix seconds.
+WORKERS = "hotpass:present"
 
 
-def key_of(topic: str) -> str:
-    """The Redis hash of a topic's followers."""
-    return f"hotpass:present:{topic}"
+def key_of(worker: str) -> str:
+    """The Redis hash of a worker's counts."""
+    return f"hotpass:present:{worker}"
 
 
 async def present_at(redis: Redis, topic: str) -> int:
     """How many clients follow `topic` on all workers, at most a few seconds ago. Raises `RedisError`."""
-    now = time.time()
-    told = [lease.split() for lease in (await redis.hgetall(key_of(topic))).values()]
-    return sum(int(count) for count, deadline in told if float(deadline) > now)
+    workers: list[bytes] = await redis.zrangebyscore(WORKERS, time.time(), "+inf")  # type: ignore[assignment]
+    asking = redis.pipeline(transaction=False)
+    for worker in workers:
+        asking.hget(key_of(worker.decode()), topic)
+    return sum(int(count or 0) for count in await asking.execute())
 
 
 class Presence:
@@ -46,7 +52,7 @@ class Presence:
         self._fanout = fanout
         self._lease_seconds = lease_seconds
         self._worker = secrets.token_hex(6)
-        self._told: set[str] = set()
+        self._told: dict[str, int] = {}
 
     async def run(self) -> None:
         """Renew the leases for ever; while Redis is away they run out."""
@@ -58,7 +64,7 @@ class Presence:
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def renew(self) -> None:
-        """Lease the present counts, give back those of topics without clients. One pipelined call per 500 topics."""
+        """Lease the present counts: what has changed is written, and all of it once when Redis has forgotten."""
         counts: dict[str, int] = {}
         of_kind: Counter[TopicKind] = Counter()
         for name, state in self._fanout.topics.items():
@@ -66,27 +72,41 @@ class Presence:
             of_kind[state.kind] += counts[name]
         for kind in TopicKind:
             metrics.FOLLOWERS.labels(kind).set(of_kind[kind])
-        gone, self._told = self._told - counts.keys(), set(counts)
-        await self._write(counts, gone)
+        if not await self._prolong() and self._told:
+            self._told = {}
+        await self._write(counts)
 
     async def leave(self) -> None:
         """Give every lease back: the worker stops."""
-        gone, self._told = self._told, set()
+        self._told = {}
         try:
-            await self._write({}, gone)
+            await self._redis.zrem(WORKERS, self._worker)
+            await self._redis.delete(key_of(self._worker))
         except (RedisError, OSError) as error:
             LOG.info("presence was not given back", error=str(error))
 
-    async def _write(self, counts: dict[str, int], gone: set[str]) -> None:
-        deadline = time.time() + self._lease_seconds
-        names = [*gone, *counts]
+    async def _prolong(self) -> bool:
+        """Whether the counts told so far are still there."""
+        now = time.time()
+        leasing = self._redis.pipeline(transaction=False)
+        leasing.pexpire(key_of(self._worker), round(self._lease_seconds * 1000))
+        leasing.zadd(WORKERS, {self._worker: now + self._lease_seconds})
+        leasing.zremrangebyscore(WORKERS, "-inf", now - self._lease_seconds)
+        is_there, *_ = await leasing.execute()
+        return bool(is_there)
+
+    async def _write(self, counts: dict[str, int]) -> None:
+        key, gone = key_of(self._worker), self._told.keys() - counts.keys()
+        changed = {name: count for name, count in counts.items() if self._told.get(name) != count}
+        names = [*changed, *gone]
         for at in range(0, len(names), TOPICS_AT_ONCE):
-            pipeline = self._redis.pipeline(transaction=False)
-            for name in names[at : at + TOPICS_AT_ONCE]:
-                key = key_of(name)
-                if name in counts:
-                    pipeline.hset(key, self._worker, f"{counts[name]} {deadline:.3f}")
-                    pipeline.pexpire(key, round(self._lease_seconds * 1000))
-                else:
-                    pipeline.hdel(key, self._worker)
-            await pipeline.execute()
+            slice_of_names = names[at : at + TOPICS_AT_ONCE]
+            put: dict[Any, Any] = {name: changed[name] for name in slice_of_names if name in changed}
+            dropped = [name for name in slice_of_names if name in gone]
+            if put:
+                await self._redis.hset(key, mapping=put)
+            if dropped:
+                await self._redis.hdel(key, *dropped)
+        if changed:
+            await self._redis.pexpire(key, round(self._lease_seconds * 1000))
+        self._told = counts

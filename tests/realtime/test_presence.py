@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from hub.domain.topics import TopicKind
 from hub.realtime.fanout import Fanout
-from hub.realtime.presence import Presence, key_of, present_at
+from hub.realtime.presence import Presence, present_at
 from tests.realtime.two_hubs import listen_at
 from tests.town import access_token, found, sequenced, sequencing, serving, until
 
@@ -42,9 +42,30 @@ async def test_followers_are_counted_over_workers(redis: Redis):
     assert await present_at(redis, TOPIC) == 2
     first.leave_all("b")
     await one.renew()
-    assert await redis.hlen(key_of(TOPIC)) == 1
-    await other.leave()
-    assert await redis.keys("hotpass:present:*") == []
+    assert await present_at(redis, TOPIC) == 1
+    for presence in (one, other):
+        await presence.leave()
+    assert await redis.keys("hotpass:present*") == []
+
+
+async def test_what_redis_forgot_is_told_again(redis: Redis):
+    _, presence = worker(redis, "a")
+    await presence.renew()
+    await redis.flushdb()
+    assert await present_at(redis, TOPIC) == 0
+    await presence.renew()
+    assert await present_at(redis, TOPIC) == 1
+
+
+async def test_what_has_not_changed_is_not_written_again(redis: Redis):
+    fanout, presence = worker(redis, "a")
+    await presence.renew()
+    before = (await redis.info("commandstats"))["cmdstat_hset"]["calls"]
+    await presence.renew()
+    assert (await redis.info("commandstats"))["cmdstat_hset"]["calls"] == before
+    fanout.join(fanout.topic(TOPIC, TopicKind.OPERATIONS), "b")
+    await presence.renew()
+    assert (await redis.info("commandstats"))["cmdstat_hset"]["calls"] == before + 1
 
 
 async def test_a_lease_that_is_not_renewed_runs_out(redis: Redis):
