@@ -21,6 +21,8 @@ from hub.client.socket import Socket
 
 SOCKETS_AT_ONCE = 25
 QUIET_SECONDS = 1.0
+# Where the name of an event may stand: behind the packet's types.
+LONGEST_PREFIX = 16
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,10 +62,12 @@ class Recorder(Socket):
 
     def __init__(self) -> None:
         self.records: list[tuple[int, bytes]] = []
+        self.changes = 0
         super().__init__(on_event=lambda *_: None, on_lost=lambda _: None)
 
     def _event(self, text: bytes) -> None:
         self.records.append((time.monotonic_ns(), text))
+        self.changes += b'"change"' in text[:LONGEST_PREFIX]
 
 
 class Ear:
@@ -145,11 +149,11 @@ async def listen(listening: Listening) -> None:
 
 
 async def _quiet(ears: list[Ear]) -> None:
-    """Wait until nothing has come for a while: what was committed may still be on its way."""
+    """Wait until no change has come for a while: what was committed may still be on its way."""
     before, now = -1, 0
     while now != before:
         await asyncio.sleep(QUIET_SECONDS)
-        before, now = now, sum(len(ear.socket.records) for ear in ears)
+        before, now = now, sum(ear.socket.changes for ear in ears)
 
 
 def main() -> None:
