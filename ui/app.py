@@ -61,6 +61,8 @@ def arrange(*, hub_url: str, is_secure: bool, source_address: str | None = None)
     cookie = Cookie(is_secure=is_secure)
     app.include_router(session_routes(hub_url=hub_url, cookie=cookie, source_address=source_address))
     app.add_static_files("/static", STATIC, max_cache_age=0)
+    # The boards say themselves what they wait for; Quasar's bar over the whole page says it to nobody who cannot see.
+    app.config.quasar_config["loadingBar"]["skipHijack"] = True
 
     @app.get("/livez")
     def alive() -> PlainTextResponse:
