@@ -25,6 +25,13 @@ _UNSEEN = """
 _AT = """to_char({} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 _OUTBOX = "id, xid, entity, entity_id, version, topics, gone, event, row, row_hash, at"
 
+
+def unseen_by(snapshot: str) -> dict[str, Any]:
+    """What a `pg_snapshot` (`xmin:xmax:running,…`) could not see, as parameters: from xmax on, and the running ones."""
+    _, beyond, running = snapshot.split(":")
+    return {"beyond": beyond, "running": running.split(",") if running else []}
+
+
 # The same up to `target`, by id, with the snapshot taken apart (`unseen_by`): half the cost of what is asked most.
 _NEW = f"""
     select {_OUTBOX} from (
@@ -72,15 +79,6 @@ APPEND = Statement(
         """
     )
 )
-
-
-def unseen_by(snapshot: str) -> dict[str, Any]:
-    """A `pg_snapshot` (`xmin:xmax:running,…`) as the parameters of what it could not see."""
-    _, beyond, running = snapshot.split(":")
-    return {"beyond": beyond, "running": running.split(",") if running else []}
-
-
-PLACE_KEY = "sequencer_place_pk"
 
 PLACE = Statement(
     text("select number, pos, snapshot, target, after_id from sequencer_place order by number desc limit 1")
