@@ -21,3 +21,6 @@ TOUCH_NOTIFYING_ORDER = (
 )
 # What earlier writes have left to do is done before the next ones are measured. Outside a transaction.
 SETTLE = ("vacuum (analyze)", "checkpoint")
+# A database in service writes its log into files that it has used before. A new one makes each of them first, 16 MB of
+# zeros, and all commits wait: as many as a run takes are made beforehand.
+SEASON = (*("select pg_logical_emit_message(false, 'season', '')", "select pg_switch_wal()") * 24, "checkpoint")

@@ -104,16 +104,14 @@ def serve_hub(settings: Settings, told: Told) -> None:
     Sanic.start_method = "fork"
     workers = Workers(settings.hub_workers)
     app = make_hub(settings, workers, told)
-    options: dict[str, Any] = {"access_log": False, "motd": False, "debug": False, "backlog": MOST_AT_THE_DOOR}
-    if settings.hub_workers == 1:
-        app.prepare(settings.hub_host, settings.hub_port, single_process=True, **options)
-        Sanic.serve_single(primary=app)
-    else:
-        app.register_listener(_revive_workers, "main_process_ready")
-        app.prepare(settings.hub_host, settings.hub_port, workers=settings.hub_workers, **options)
-        heed_every_signal(app)
-        # Forked workers inherit the application as it stands.
-        Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
+    app.register_listener(_revive_workers, "main_process_ready")
+    app.prepare(
+        settings.hub_host, settings.hub_port, workers=settings.hub_workers, access_log=False, motd=False, debug=False,
+        backlog=MOST_AT_THE_DOOR,
+    )  # fmt: skip
+    heed_every_signal(app)
+    # Workers are forks of a main process that has everything loaded: one that died listens again within a second.
+    Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
 
 
 async def _revive_workers(app: Sanic[Any, Any]) -> None:
@@ -174,7 +172,7 @@ def _live_and_die(
         database = Database(urls.database, size=settings.database_pool_size, application="hotpass hub")
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
-        authority, rings, nudge = Authority(database), rings_of(settings), Nudge(redis)
+        authority, rings, nudge = Authority(database), rings_of(settings), Nudge(urls.redis)
         live = holder["live"] = LiveHub(
             server=server, database=database, redis=redis, authority=authority, keys=rings.signing,
             settings=LiveSettings(
@@ -296,7 +294,7 @@ async def _with_engines(
     database = Database(urls.database, size=settings.database_pool_size, application=f"hotpass {name}")
     await started(database)
     redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
-    nudge = Nudge(redis)
+    nudge = Nudge(urls.redis)
     nudging = asyncio.create_task(nudge.run())
     try:
         await work(database, redis, nudge)

@@ -6,16 +6,18 @@ was lost.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.arguments import Json, Plain, duration, read_settings
+from hub.arguments import Json, Plain, duration, fail, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from hub.embedded.readout import Readout
 
@@ -35,7 +37,7 @@ def pipeline(
 
     wanted = tuple(float(rate) for rate in rates.split(","))
     wish = PipelineWish(rates=wanted, seconds=for_, hub_workers=hub_workers, modules=_modules())
-    _in_house(plain, json, partial(benchmark_pipeline, wish))
+    _in_house("pipeline", plain, json, partial(benchmark_pipeline, wish))
 
 
 @bench.command()
@@ -54,7 +56,7 @@ def fanout(
     wanted = [int(each) for each in subscribers.split(",")]
     sleep = Sleep() if slow_readers else None
     wish = FanoutWish(subscribers=wanted, small_rooms=small_rooms, seconds=for_, sleep=sleep, modules=_modules())
-    _in_house(plain, json, partial(benchmark_fanout, wish))
+    _in_house("fanout", plain, json, partial(benchmark_fanout, wish))
 
 
 @bench.command()
@@ -68,7 +70,7 @@ def memory(
     """What an idle connection costs in memory, against the same peers."""
     from hub.bench.memory import bench_memory
 
-    _contest(plain, json, partial(bench_memory, connections=connections))
+    _contest("memory", plain, json, partial(bench_memory, connections=connections))
 
 
 @bench.command()
@@ -80,7 +82,7 @@ def rush(
     """How long the loop stalls when everybody comes, and leaves, at once, against the same peers."""
     from hub.bench.rush import bench_rush
 
-    _contest(plain, json, partial(bench_rush, clients=clients))
+    _contest("rush", plain, json, partial(bench_rush, clients=clients))
 
 
 @bench.command()
@@ -92,7 +94,27 @@ def storm(
     """The hub is killed under its clients while changes go on: when it listens, when all have resumed, what is lost."""
     from hub.embedded.benchmark import benchmark_storm
 
-    _in_house(plain, json, partial(benchmark_storm, clients))
+    _in_house("storm", plain, json, partial(benchmark_storm, clients))
+
+
+@bench.command()
+def table(
+    reports: Annotated[list[Path], typer.Argument(help="What benchmarks have printed with --json, one file each.")],
+    into: Annotated[Path | None, typer.Option(help="Write it between the two marks of this file: README.md.")] = None,
+) -> None:
+    """The figures of reports as one table in Markdown; the README's is made by it."""
+    import orjson
+
+    from hub.bench.tables import markdown, table_of, written_into
+
+    try:
+        rows = table_of([orjson.loads(path.read_bytes()) for path in reports])
+        if into is None:
+            typer.echo(markdown(rows))
+        else:
+            into.write_text(written_into(into.read_text(), rows))
+    except (OSError, ValueError) as error:
+        fail(str(error), json=False)
 
 
 def _modules() -> Path:
@@ -100,17 +122,15 @@ def _modules() -> Path:
     return (read_settings().data_directory / "node").resolve()
 
 
-def _in_house(plain: bool, json: bool, run: Callable[[Readout], dict[str, Any]]) -> None:
+def _in_house(name: str, plain: bool, json: bool, run: Callable[[Readout], dict[str, Any]]) -> None:
     """A benchmark with engines, hub and sequencer of its own."""
     from hub.embedded.readout import Readout
 
     readout = Readout(plain=plain, json=json)
-    result = run(readout)
-    readout.result(result)
-    raise typer.Exit(0 if result["is_well"] else 1)
+    _tell(name, readout, run(readout), json=json)
 
 
-def _contest(plain: bool, json: bool, run: Callable[..., Coroutine[Any, Any, dict[str, Any]]]) -> None:
+def _contest(name: str, plain: bool, json: bool, run: Callable[..., Coroutine[Any, Any, dict[str, Any]]]) -> None:
     """A benchmark of socket servers alone: no engines, no hub."""
     import uvloop
 
@@ -119,5 +139,17 @@ def _contest(plain: bool, json: bool, run: Callable[..., Coroutine[Any, Any, dic
 
     readout = Readout(plain=plain, json=json)
     result = uvloop.run(run(free_port=partial(claim, 0, name="a contender"), modules=_modules(), tell=readout.say))
-    readout.result(result)
+    _tell(name, readout, result, json=json)
+
+
+def _tell(name: str, readout: Readout, result: dict[str, Any], *, json: bool) -> None:
+    """The report for machines or its table for people, and the end."""
+    from hub.bench.tables import HEADS, rows_of
+
+    words = [word for word in sys.argv[1:] if word not in {"--json", "--plain"}]
+    report = {"benchmark": name, "command": shlex.join(["hotpass", *words])} | result
+    if json:
+        readout.result(report)
+    else:
+        readout.table(HEADS, rows_of(report))
     raise typer.Exit(0 if result["is_well"] else 1)

@@ -15,5 +15,6 @@ processes     how the processes of a benchmark are held; talk: what they say to 
 node          Node.js and the npm packages of the peers, or why they are not there
 contenders    the processes of the contests: the servers (broadcasters, broadcaster.mjs) and their clients (crowd)
 floor         what the kernel alone takes for a delivery
+tables        the reports as one table, for a terminal and for the README
 cpu           processor time of process trees, from the scheduler's own account
 """

@@ -12,16 +12,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import deque
 from typing import Any
 
 import asyncpg
 import msgspec
 import uvloop
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 
 from hub.bench.talk import hear, save, say, task_of
 
-NUDGE_PAUSE_SECONDS = 0.0005
 TICK_SECONDS = 0.001
 
 
@@ -57,7 +57,8 @@ class Writers:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._idle: asyncio.LifoQueue[Any] = asyncio.LifoQueue()
+        self._idle: list[Any] = []
+        self._due: deque[tuple[int, int]] = deque()
         self._told: list[Acknowledged] = []
         self._changed = asyncio.Event()
 
@@ -65,20 +66,18 @@ class Writers:
         """Open everything, wait for `go`, write, and save what was acknowledged."""
         orders = self._orders
         connections = [await asyncpg.connect(orders.database_url) for _ in range(orders.connections)]
-        redis = Redis.from_url(orders.redis_url)
-        nudging = asyncio.create_task(self._nudge(redis, orders.nudge_channel))
+        nudging = asyncio.create_task(self._nudge(orders.redis_url, orders.nudge_channel))
         say("ready")
         await hear()
         gc.collect()
         gc.freeze()
         gc.disable()
         for connection in connections:
-            self._idle.put_nowait(await connection.prepare(orders.statement))
+            self._idle.append(await connection.prepare(orders.statement))
         await self._offer()
         nudging.cancel()
         save(orders.acknowledged_path, self._told)
         say("done")
-        await redis.aclose()
         for connection in connections:
             await connection.close()
         await hear()
@@ -89,28 +88,40 @@ class Writers:
         async with asyncio.TaskGroup() as writing:
             while (passed := time.monotonic() - begun) < orders.seconds:
                 while count < passed * orders.rate_per_second:
-                    writing.create_task(self._write(count, time.monotonic_ns()))
+                    self._due.append((count, time.monotonic_ns()))
                     count += 1
+                for _ in range(min(len(self._due), len(self._idle))):
+                    writing.create_task(self._work_off(self._idle.pop()))
                 await asyncio.sleep(TICK_SECONDS)
 
-    async def _write(self, number: int, issued: int) -> None:
+    async def _work_off(self, update: Any) -> None:
+        """Make on one connection what is due, until nothing is."""
         orders = self._orders
-        entity_id = orders.ids[number % len(orders.ids)]
-        update = await self._idle.get()
-        version = await update.fetchval(entity_id, f"{number} {'x' * orders.text_bytes}")
-        self._idle.put_nowait(update)
-        if not self._told:
-            say("begun")
-        self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
-        self._changed.set()
+        while self._due:
+            number, issued = self._due.popleft()
+            entity_id = orders.ids[number % len(orders.ids)]
+            version = await update.fetchval(entity_id, f"{number} {'x' * orders.text_bytes}")
+            if not self._told:
+                say("begun")
+            self._told.append(Acknowledged(entity_id, version, issued, time.monotonic_ns()))
+            self._changed.set()
+        self._idle.append(update)
 
-    async def _nudge(self, redis: Redis, channel: str | None) -> None:
-        """After commits, one lossy hint for all that were made meanwhile, as the hub gives it."""
-        while channel is not None:
-            await self._changed.wait()
-            self._changed.clear()
-            await redis.publish(channel, b"1")
-            await asyncio.sleep(NUDGE_PAUSE_SECONDS)
+    async def _nudge(self, redis_url: str, channel: str | None) -> None:
+        """After commits, one lossy hint for all that were made meanwhile, unanswered, as the hub gives it."""
+        if channel is None:
+            return
+        redis = Redis.from_url(redis_url)
+        connection: Connection = redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        await connection.send_command("CLIENT", "REPLY", "OFF")
+        hint = connection.pack_command("PUBLISH", channel, b"1")
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await connection.send_packed_command(hint, check_health=False)
+        finally:
+            await connection.disconnect()
 
 
 def main() -> None:

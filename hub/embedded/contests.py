@@ -6,13 +6,12 @@ nobody's polling, vacuum or checkpoint is charged to the other.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from db.connection import connect
 from db.load import NOTIFYING_ORDERS, ORDERS_CHANNEL, SETTLE, TOUCH_NOTIFYING_ORDER
 from hub.bench.fanout import bench_fanout, shapes_of
 from hub.bench.node import REDIS_ADAPTER, lack_of
@@ -21,7 +20,7 @@ from hub.bench.redis_fanout import redis_fanout_cases, redis_fanout_report
 from hub.bench.relay import ONE, TWO, relay
 from hub.bench.slow_readers import Sleep, bench_slow_readers
 from hub.bench.traffic import Ground
-from hub.embedded.benchmark import Started, with_house
+from hub.embedded.benchmark import Started, execute, with_house
 from hub.embedded.ports import claim
 from hub.embedded.readout import Readout
 
@@ -113,10 +112,10 @@ async def beside(
         return {}, dict.fromkeys(peers, lack)
     await started.supervisor.stop()
     ground = started.ground
-    await _execute(ground.database_url, NOTIFYING_ORDERS)
+    await execute(ground.database_url, NOTIFYING_ORDERS)
     found = {}
     for name, parts in peers.items():
-        await _execute(ground.database_url, SETTLE)
+        await execute(ground.database_url, SETTLE)
         port = claim(0, name="a peer")
         async with relay(
             ground, parts, statement=TOUCH_NOTIFYING_ORDER, channel=ORDERS_CHANNEL, port=port, modules=modules
@@ -125,12 +124,3 @@ async def beside(
             await pipeline_cases(peer, rates=[WARM_UP_RATE], seconds=WARM_UP_SECONDS, tell=lambda _: None)
             found[name] = await run(peer)
     return found, {}
-
-
-async def _execute(database_url: str, statements: Iterable[str]) -> None:
-    connection = await connect(database_url, application="hotpass bench")
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()

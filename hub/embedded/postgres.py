@@ -37,6 +37,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "4GB",
+    "min_wal_size": "512MB",  # a new file of the log holds up all commits; used again it does not
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

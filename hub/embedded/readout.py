@@ -6,14 +6,16 @@ With `--json` all of it goes to standard error, and standard output carries the 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
 import orjson
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.table import Table
 from rich.text import Text
 
 PLAIN_SECONDS = 5.0  # how often the live line is written where it cannot be overwritten
@@ -70,6 +72,14 @@ class Readout:
     def end(self) -> None:
         """Take the live line away."""
         self._live.stop()
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """The end, where it is a table for people."""
+        self.end()
+        table = Table(*heads, box=box.SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        self._console.print(table)
 
     def result(self, result: Mapping[str, object]) -> None:
         """The end: one JSON object for machines, or its fields for people."""

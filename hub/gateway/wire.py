@@ -23,6 +23,11 @@ Push = Callable[[Any], None]
 Word = str | bytes | int
 
 
+def packed(*words: Word) -> bytes:
+    """A command as it goes over the wire."""
+    return cast("bytes", hiredis.pack_command(cast("Any", words)))
+
+
 class Wire(asyncio.Protocol):
     """A connection; made by `open_wire`. With `on_push` every message that no command waits for goes there."""
 
@@ -56,7 +61,7 @@ class Wire(asyncio.Protocol):
             self._watch = asyncio.get_running_loop().call_later(self._patience_seconds, self._look)
         now = time.monotonic()
         self._waiting.extend((future, now) for _, future in batch)
-        self._transport.write(b"".join([hiredis.pack_command(cast("Any", tuple(words))) for words, _ in batch]))
+        self._transport.write(b"".join([packed(*words) for words, _ in batch]))
 
     def post(self, packed: bytes) -> None:
         """Send a packed command whose answer goes to `on_push`; dropped when the connection is lost."""

@@ -17,6 +17,7 @@ from hub.observability import logs
 
 LOG = logs.get(__name__)
 BEAT_SECONDS = 0.5
+LOOK_SECONDS = 0.1
 STALE_SECONDS = 3.0
 MOST_SILENCE_SECONDS = 5.0
 
@@ -64,12 +65,14 @@ def revive(manager: Any) -> None:
 
     Sanic's manager starts a worker again only when it is told to: one that was killed would stay away.
     """
+    told: set[int] = set()
     while True:
-        time.sleep(BEAT_SECONDS)
-        died = [process.name for process in manager.transient_processes if process.exitcode]
-        if died:
-            LOG.warning("a worker died and is started again", workers=died)
-            manager.monitor_publisher.send(",".join(died))
+        time.sleep(LOOK_SECONDS)
+        died = {process.pid: process.name for process in manager.transient_processes if process.exitcode}
+        if new := died.keys() - told:
+            LOG.warning("a worker died and is started again", workers=sorted(died[pid] for pid in new))
+            manager.monitor_publisher.send(",".join(died[pid] for pid in new))
+        told = set(died)
 
 
 class Health:

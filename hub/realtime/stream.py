@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import hiredis
 
-from hub.gateway.wire import open_wire
+from hub.gateway.wire import open_wire, packed
 from hub.realtime.changes import STREAM
 
 QUIET_MILLISECONDS = 1_000
@@ -59,8 +59,8 @@ class Stream:
         return self._trouble.result()
 
     def _ask(self) -> None:
-        words = ("XREAD", "COUNT", MOST_ENTRIES, "BLOCK", QUIET_MILLISECONDS, "STREAMS", STREAM, self._place())
-        self._wire.post(hiredis.pack_command(cast("Any", words)))
+        place = self._place()
+        self._wire.post(packed("XREAD", "COUNT", MOST_ENTRIES, "BLOCK", QUIET_MILLISECONDS, "STREAMS", STREAM, place))
 
     def _answered(self, answer: Any) -> None:
         self._is_heard = True

@@ -13,7 +13,7 @@ import pytest
 
 from hub.bench.pipeline import pipeline_cases, pipeline_report
 from hub.bench.slow_readers import Sleep, bench_slow_readers
-from hub.embedded.benchmark import Started, with_house
+from hub.embedded.benchmark import Started, storm_in, with_house
 from hub.embedded.contests import (
     FANOUT_PEERS,
     PIPELINE_PEERS,
@@ -40,9 +40,10 @@ def reports() -> dict[str, Any]:
         async with proxy(started.ground.hub_url, "drop") as lossy_url:
             lossy = replace(started.ground, hub_url=lossy_url)
             planted = await pipeline_cases(lossy, rates=PIPELINE.rates, seconds=2.0, tell=readout.say)
+        storm = await storm_in(started, clients=60, readout=readout)
         slow = await bench_slow_readers(started.ground, SLEEP, tell=readout.say)
         pipeline = await pipeline_in(started, wish=PIPELINE, readout=readout)
-        return {"planted": pipeline_report(planted, {}, {}), "slow": slow, "pipeline": pipeline}
+        return {"planted": pipeline_report(planted, {}, {}), "storm": storm, "slow": slow, "pipeline": pipeline}
 
     return with_house(bench, readout, hub_workers=1)
 
@@ -74,6 +75,14 @@ def test_the_peers_of_the_pipeline_are_measured_alike_or_named_with_a_reason(rep
         assert {"Postgres", "Valkey", "Node server"} <= set(peer["cpu_us_per_change"])
         assert "hub" not in peer["cpu_us_per_change"]
         assert free_of_charge(peer) == []
+
+
+def test_a_storm_loses_nothing_and_is_over(reports: dict[str, Any]) -> None:
+    report = reports["storm"]
+    assert report["is_well"]
+    assert (report["clients"], report["lost"], report["duplicated"]) == (60, 0, 0)
+    assert report["changes"] > 0
+    assert 0 < report["listening_s"] <= report["converged_s"]
 
 
 def test_a_planted_loss_is_no_well_pipeline(reports: dict[str, Any]) -> None:
