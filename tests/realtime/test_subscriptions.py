@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -16,74 +15,16 @@ import pytest
 from redis.asyncio import Redis
 
 from db import pipeline
-from db.statement import Connection
 from db.upkeep import drop_day
 from hub.client.errors import AskRefused, ConnectRefused
 from hub.client.fold import Change, Present, TopicFold
 from hub.client.live import Live
-from hub.client.socket import Socket, open_socket
 from hub.embedded.engines import Engines
-from tests.town import (
-    ITEMS,
-    PATIENCE_SECONDS,
-    Town,
-    access_token,
-    found,
-    person,
-    place,
-    sequenced,
-    sequencing,
-    serving,
-    track,
-)
+from tests.realtime.two_hubs import RENAME, Hall, Listener, listen_as, token_of
+from tests.town import ITEMS, PATIENCE_SECONDS, found, person, place, sequenced, sequencing, serving, track
 
 REDIS_DATABASE = 126
 numbers = count(1)
-RENAME = "update item set name = $2 where id = $1"
-
-
-@dataclass
-class Listener:
-    """One joined socket and every event it was sent."""
-
-    socket: Socket
-    events: list[tuple[str, Any]] = field(default_factory=list)
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def subscribe(self, topic: str, **place: Any) -> dict[str, Any]:
-        return await self.socket.ask("subscribe", {"topic": topic, **place})
-
-    async def refused(self, event: str, payload: Any) -> AskRefused:
-        with pytest.raises(AskRefused) as refusal:
-            await self.socket.ask(event, payload)
-        return refusal.value
-
-    def changes(self, topic: str) -> list[dict[str, Any]]:
-        return [told for name, told in self.events if name == "change" and told["topic"] == topic]
-
-    async def until(self, fact: Callable[[], Any]) -> Any:
-        """The first truthy value of `fact()`, looked at after every event."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (value := fact()):
-                self.heard.clear()
-                await self.heard.wait()
-            return value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hall:
-    """Two hubs over one database, its sequencer, and a town."""
-
-    urls: tuple[str, str]
-    conn: Connection
-    town: Town
-
-    @property
-    def topic(self) -> str:
-        return f"kitchen:{self.town.kitchen_id}"
-
-    async def rename(self, name: str, *, item: int = 0) -> None:
-        await self.conn.execute(RENAME, self.town.item_ids[item], name)
 
 
 @asynccontextmanager
@@ -134,17 +75,7 @@ async def listen() -> AsyncIterator[Callable[..., Any]]:
     async with AsyncExitStack() as sockets:
 
         async def join(url: str, person_id: str = "", *, tracking: str = "") -> Listener:
-            auth = {"tracking": tracking} if tracking else {"token": access_token(person_id)}
-            events: list[tuple[str, Any]] = []
-            heard = asyncio.Event()
-
-            def keep(name: str, payload: msgspec.Raw) -> None:
-                events.append((name, msgspec.json.decode(payload)))
-                heard.set()
-
-            socket = await open_socket(url, auth, on_event=keep, on_lost=lambda _: heard.set())
-            sockets.callback(socket.abort)
-            return Listener(socket, events, heard)
+            return await listen_as(sockets, url, {"tracking": tracking} if tracking else {"token": token_of(person_id)})
 
         yield join
 
@@ -339,7 +270,7 @@ async def test_a_disabled_person_is_cut_on_every_worker(hall: Hall, listen: Call
 
 async def test_a_new_history_is_a_resync_and_a_new_epoch(own_hall: Hall):
     hall = own_hall
-    auth = {"token": access_token(hall.town.manager_id)}
+    auth = {"token": token_of(hall.town.manager_id)}
     async with Live(hall.urls[0], lambda: auth) as live:
         fold = await live.subscribe(hall.topic)
         before = fold.epoch

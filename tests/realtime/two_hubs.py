@@ -1,12 +1,18 @@
-"""Two hub processes over one database, a sequencer, a town, and people who listen at either hub."""
+"""A hall: two workers of one hub, or two hubs, over one database, a sequencer, a town, and people who listen at either.
+
+The workers of one hub share its door, and the kernel lets whichever is quicker open it: `Hall.listen` holds the others
+still for the moment in which somebody enters.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +20,10 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import psutil
+import pytest
 
+from hub.client.errors import AskRefused
 from hub.client.socket import Socket, open_socket
 from hub.embedded.lifeline import spawn
 from hub.embedded.ports import LOOPBACK, answers, claim
@@ -42,6 +51,24 @@ class HubProcess:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    def workers(self) -> list[psutil.Process]:
+        """Those of its processes that serve, oldest first: they alone talk to Postgres."""
+        assert self.process.process_id is not None
+        children = psutil.Process(self.process.process_id).children(recursive=True)
+        return [child for child in children if any(row.status == "ESTABLISHED" for row in child.net_connections("tcp"))]
+
+    @contextmanager
+    def only(self, worker: int) -> Iterator[None]:
+        """While this lasts nobody but one of its workers moves."""
+        others = [other for number, other in enumerate(self.workers()) if number != worker]
+        for other in others:
+            os.kill(other.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for other in others:
+                os.kill(other.pid, signal.SIGCONT)
+
 
 def hub_process(database_url: str, redis_url: str, directory: Path, **settings: object) -> HubProcess:
     """A hub of the production profile, not started."""
@@ -67,10 +94,10 @@ def hub_process(database_url: str, redis_url: str, directory: Path, **settings: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two running hubs, the database below them, and its town."""
+class Hall:
+    """Two running workers at one or two addresses, the database below them, and its town."""
 
-    hubs: tuple[HubProcess, HubProcess]
+    urls: tuple[str, ...]
     conn: Any
     town: Town
 
@@ -78,24 +105,38 @@ class Pair:
     def topic(self) -> str:
         return f"kitchen:{self.town.kitchen_id}"
 
-    async def rename(self, name: str) -> None:
-        await self.conn.execute(RENAME, self.town.item_ids[0], name)
+    async def rename(self, name: str, *, item: int = 0) -> None:
+        await self.conn.execute(RENAME, self.town.item_ids[item], name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair(Hall):
+    """A hall whose hubs are processes: one of two workers, or two of any number."""
+
+    hubs: tuple[HubProcess, ...]
+
+    async def listen(self, sockets: AsyncExitStack, worker: int, token: str) -> Listener:
+        """Somebody at worker 0 or 1, until the stack is closed. Raises `ConnectRefused`."""
+        if len(self.hubs) > 1:
+            return await listen_at(sockets, self.urls[worker], token)
+        with self.hubs[0].only(worker):
+            return await listen_at(sockets, self.urls[0], token)
 
 
 @asynccontextmanager
-async def pair_of_hubs(database_url: str, redis_url: str, **settings: object) -> AsyncIterator[Pair]:
-    """Both hubs, started together, until the end of the block."""
+async def pair_of_hubs(database_url: str, redis_url: str, *, hubs: int = 2, **settings: object) -> AsyncIterator[Pair]:
+    """Hubs of a town of their own, started together, until the end of the block."""
     conn = await asyncpg.connect(database_url)
     town = await found(conn)
     with tempfile.TemporaryDirectory(prefix="hubs-") as name:
-        first, second = (hub_process(database_url, redis_url, Path(name), **settings) for _ in range(2))
+        started = tuple(hub_process(database_url, redis_url, Path(name), **settings) for _ in range(hubs))
         async with sequencing(database_url, redis_url):
             await sequenced(conn)
             try:
-                await asyncio.gather(first.process.start_async(), second.process.start_async())
-                yield Pair(hubs=(first, second), conn=conn, town=town)
+                await asyncio.gather(*(hub.process.start_async() for hub in started))
+                yield Pair(urls=tuple(hub.url for hub in started), hubs=started, conn=conn, town=town)
             finally:
-                await asyncio.gather(first.process.stop_async(), second.process.stop_async())
+                await asyncio.gather(*(hub.process.stop_async() for hub in started))
     await conn.close()
 
 
@@ -112,9 +153,15 @@ class Listener:
     events: list[tuple[str, Any]] = field(default_factory=list)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def subscribe(self, *topics: str) -> None:
-        for topic in topics:
-            await self.socket.ask("subscribe", {"topic": topic})
+    async def subscribe(self, topic: str, **place: Any) -> dict[str, Any]:
+        """The answer. Raises `AskRefused`."""
+        return await self.socket.ask("subscribe", {"topic": topic, **place})
+
+    async def refused(self, event: str, payload: Any) -> AskRefused:
+        """How a question that must not be answered is refused."""
+        with pytest.raises(AskRefused) as refusal:
+            await self.socket.ask(event, payload)
+        return refusal.value
 
     def told(self, event: str) -> list[Any]:
         return [payload for name, payload in self.events if name == event]
