@@ -143,26 +143,18 @@ def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any
     app.ctx.track_worker = tracking.read_worker(STATIC)
     app.ctx.openapi = openapi_document([route for noun in NOUNS for route in noun.routes])
     app.ctx.asyncapi = asyncapi_document(settings.hub_url.partition("://")[2])
-    holder: dict[str, LiveHub] = {}
     server = LiveServer(
         is_origin_allowed=lambda origin: origin is None or origin in gate.origins,
         client_address=partial(headers.address_of, gate),
         buffer_bytes=settings.client_buffer_bytes,
-        on_drained=lambda sid: holder["live"].drained(sid),  # noqa: PLW0108 - it is made when the worker starts
+        on_drained=lambda sid: app.ctx.live.drained(sid),  # noqa: PLW0108 - it is made when the worker starts
     )
     server.attach(app)
-    _live_and_die(app, server, settings, workers, told, holder)
+    _live_and_die(app, server, settings, workers, told)
     return app
 
 
-def _live_and_die(
-    app: Sanic[Any, Any],
-    server: LiveServer,
-    settings: Settings,
-    workers: Workers,
-    told: Told,
-    holder: dict[str, LiveHub],
-) -> None:
+def _live_and_die(app: Sanic[Any, Any], server: LiveServer, settings: Settings, workers: Workers, told: Told) -> None:
     """Attach what a worker starts before its first request, and stops after its last."""
     urls = urls_of(settings)
     tasks: list[asyncio.Task[None]] = []
@@ -173,7 +165,7 @@ def _live_and_die(
         await started(database)
         redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
         authority, rings, nudge = Authority(database), rings_of(settings), Nudge(urls.redis)
-        live = holder["live"] = LiveHub(
+        live = app.ctx.live = LiveHub(
             server=server, database=database, redis=redis, authority=authority, keys=rings.signing,
             settings=LiveSettings(
                 redis_url=urls.redis, ring_changes=settings.topic_ring_changes, socket_limits=socket_limits_of(settings)
@@ -195,7 +187,7 @@ def _live_and_die(
 
     async def stop(app: Sanic[Any, Any]) -> None:
         await end_all(tasks)
-        await holder["live"].stop()
+        await app.ctx.live.stop()
         await app.ctx.house.limiter.stop()
         app.ctx.house.hasher.stop()
         await app.ctx.house.redis.aclose()
@@ -204,7 +196,7 @@ def _live_and_die(
     async def drain(app: Sanic[Any, Any]) -> None:
         app.ctx.health.is_draining = True
         await asyncio.sleep(settings.drain_seconds)
-        await holder["live"].drain()
+        await app.ctx.live.drain()
 
     app.register_listener(start, "before_server_start")
     app.register_listener(ready, "after_server_start")

@@ -127,6 +127,7 @@ class Fanout:
         topics.discard(name)
         if not topics:
             del self._of_client[sid]
+        self._dropped.get(sid, set()).discard(name)
         self._forget(name, sid)
         return True
 
@@ -227,8 +228,9 @@ class Fanout:
         """History was replaced: every client takes a new snapshot."""
         for state in self.topics.values():
             frame = resync_frame(state.name)
-            for client in state.live.values():
-                client.write(frame)
+            for sid, client in state.live.items():
+                if not client.write(frame):
+                    self._dropped.setdefault(sid, set()).add(state.name)
             for joining in state.joining.values():
                 joining.is_lost = True
             state.live.clear()

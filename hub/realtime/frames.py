@@ -27,17 +27,26 @@ RECEIVABLE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 10
 
 
 class FrameError(Exception):
-    """A client broke the protocol; `code` and `reason` go into the close frame that answers it."""
+    """A client broke the protocol or a limit; `code` and `reason` go into the close frame that answers it.
 
-    def __init__(self, code: int, reason: str) -> None:
+    `closing` is the word that the `closing` event before it carries.
+    """
+
+    def __init__(self, code: int, reason: str, *, closing: str = "bad_request") -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.closing = closing
 
 
 def event_frame(name: str, json_body: bytes) -> bytes:
     """The whole text frame of one Socket.IO event on the default namespace, with one argument already in JSON."""
-    return text_frame(b"42[%b,%b]" % (orjson.dumps(name), json_body))
+    return text_frame(event_packet(name, json_body))
+
+
+def event_packet(name: str, json_body: bytes) -> bytes:
+    """The Engine.IO packet that is in such a frame."""
+    return b"42[%b,%b]" % (orjson.dumps(name), json_body)
 
 
 def change_frame(json_body: bytes) -> bytes:

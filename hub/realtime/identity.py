@@ -37,11 +37,6 @@ class Arrival:
     device_id: str | None = None
     order_id: str | None = None
 
-    @property
-    def owner(self) -> str:
-        """Whom the socket counts for: the person, or the order of a tracking link, whose visitors have no names."""
-        return self.order_id or self.person_id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:

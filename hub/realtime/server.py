@@ -28,14 +28,13 @@ from hub.realtime.changes import Change
 from hub.realtime.endings import end_all
 from hub.realtime.engine import LiveServer
 from hub.realtime.fanout import AUTHORITY, Fanout
-from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
 from hub.realtime.identity import Arrival, Identification
 from hub.realtime.log import LogReader
 from hub.realtime.occupancy import Occupancy
 from hub.realtime.positions import PositionFeed, PositionIntake
 from hub.realtime.presence import Presence
-from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets
+from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets, owner_of
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
@@ -120,7 +119,7 @@ class LiveHub:
         """The worker is going away: tell every client to come back elsewhere, at moments that are spread out."""
         for number, socket in enumerate(list(self.sockets.by_sid.values())):
             spread = secrets.randbelow(DRAIN_SPREAD_MILLISECONDS)
-            socket.client.write(event_frame("draining", b'{"reconnect_in_ms":%d}' % spread))
+            socket.tell("draining", b'{"reconnect_in_ms":%d}' % spread)
             if number % DRAIN_SLICE == DRAIN_SLICE - 1:
                 await asyncio.sleep(0)
 
@@ -157,14 +156,15 @@ class LiveHub:
             raise _too_many("address")
         try:
             who = await self._identification.of(auth)
-            if (full := await self.occupancy.take(who.owner, address)) is not None:
+            owner = owner_of(who)
+            if (full := await self.occupancy.take(owner, address)) is not None:
                 raise _too_many(full)
             is_in = False
             try:
                 is_in = await self._enter(sid, address, who)
             finally:
                 if not is_in:
-                    self.occupancy.give_back(who.owner, address)
+                    self.occupancy.give_back(owner, address)
         except Refusal as refused:
             raise SocketRefused(refused.detail, {"code": refused.code}) from refused
         except DATABASE_AWAY as error:

@@ -2,12 +2,16 @@
 
 Authority is data: a change of grants, of the session or of the account closes what it closes at its own place in the
 total order, synchronously, before any later change is delivered.
+
+Invariant: what a client must know to go on (`revoked`, `expiring`, `draining`, `closing`) is never refused by its
+bound: it leaves beside it, behind everything that was queued before.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import orjson
 
@@ -16,14 +20,14 @@ from hub.gateway.access import Access
 from hub.gateway.authority import Standing, read_grant
 from hub.observability import logs, metrics
 from hub.realtime.changes import Change
-from hub.realtime.fanout import Client, Fanout
-from hub.realtime.frames import event_frame
+from hub.realtime.fanout import Fanout
+from hub.realtime.frames import POLICY, event_packet
+from hub.realtime.transport import Carrier
 
 LOG = logs.get(__name__)
 WARN_SECONDS = 60.0
 # How often expiry is looked at; a socket goes at the last look before its grace is over, never after.
 LOOK_SECONDS = 1.0
-POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,20 @@ class SocketLimits:
     per_principal: int
     per_address: int
     grace_seconds: float
+
+
+class Named(Protocol):
+    """Anybody at the door or inside it."""
+
+    @property
+    def person_id(self) -> str:
+        """The person; everybody of a tracking link has the same."""
+        ...
+
+    @property
+    def order_id(self) -> str | None:
+        """The order of a tracking link."""
+        ...
 
 
 class LiveSocket:
@@ -51,7 +69,7 @@ class LiveSocket:
     )  # fmt: skip
 
     def __init__(
-        self, sid: str, client: Client, principal: Principal, address: str, *, device_id: str | None = None
+        self, sid: str, client: Carrier, principal: Principal, address: str, *, device_id: str | None = None
     ) -> None:
         self.sid = sid
         self.client = client
@@ -64,6 +82,10 @@ class LiveSocket:
         self.expires_at = principal.expires_at
         self.is_warned = False
         self.follows: dict[str, Access] = {}
+
+    def tell(self, event: str, json_body: bytes) -> None:
+        """Send one of the few events that must arrive, however much the client has left unread."""
+        self.client.answer(event_packet(event, json_body))
 
 
 class Sockets:
@@ -150,15 +172,15 @@ class Sockets:
             if not access.is_open_to(socket.principal):
                 del socket.follows[topic]
                 self._fanout.leave(topic, socket.sid)
-                socket.client.write(event_frame("revoked", orjson.dumps({"topic": topic, "reason": reason})))
+                socket.tell("revoked", orjson.dumps({"topic": topic, "reason": reason}))
                 metrics.REVOCATIONS.labels(reason).inc()
 
     def close(self, socket: LiveSocket, *, code: str, reconnect: bool) -> None:
         """Tell why, take everything away at once, and cut the connection."""
         self._fanout.leave_all(socket.sid)
         socket.follows.clear()
-        socket.client.write(event_frame("closing", orjson.dumps({"code": code, "reconnect": reconnect})))
-        socket.client.close(POLICY_VIOLATION, code)
+        socket.tell("closing", orjson.dumps({"code": code, "reconnect": reconnect}))
+        socket.client.close(POLICY, code)
         metrics.REVOCATIONS.labels("socket").inc()
 
     def expire(self, socket: LiveSocket) -> None:
@@ -178,9 +200,9 @@ class Sockets:
             self.close(socket, code="auth.expired", reconnect=True)
         elif now > expires_at - WARN_SECONDS and not socket.is_warned:
             socket.is_warned = True
-            socket.client.write(event_frame("expiring", orjson.dumps({"at": expires_at})))
+            socket.tell("expiring", orjson.dumps({"at": expires_at}))
 
 
-def owner_of(principal: Principal) -> str:
+def owner_of(who: Named) -> str:
     """Whom a socket counts for: the person, or the order of a tracking link, whose visitors have no names."""
-    return principal.order_id or principal.person_id
+    return who.order_id or who.person_id

@@ -82,3 +82,13 @@ async def test_a_client_that_does_not_drain_loses_every_topic_of_the_write_and_n
 def test_a_change_is_framed_like_any_event(length: int):
     body = b'"%b"' % (b"x" * (length - 2))
     assert change_frame(body) == event_frame("change", body)
+
+
+async def test_a_client_that_does_not_drain_hears_of_replaced_history_once_it_does(fanout: Fanout):
+    slow = Writer()
+    follow(fanout, slow, KITCHEN)
+    slow.is_full = True
+    fanout.renew()
+    slow.is_full = False
+    fanout.drained(str(id(slow)), slow)
+    assert slow.writes == [event_frame("resync", b'{"topic":"%b"}' % KITCHEN.encode())]
