@@ -26,7 +26,7 @@ bench = typer.Typer(no_args_is_help=True, help="Figures of this machine: real pr
 
 @bench.command()
 def pipeline(
-    rates: Annotated[str, typer.Option(help="Changes per second, one case each.")] = "200,500,1000",
+    rates: Annotated[str, typer.Option(help="Changes per second, one case each.")] = "200,500,1000,5000",
     for_: Annotated[float, typer.Option("--for", parser=duration, metavar="T", help="How long each case runs.")] = 6.0,
     hub_workers: Annotated[int, typer.Option(min=1, max=64, help="Hub worker processes.")] = 1,
     plain: Plain = False,

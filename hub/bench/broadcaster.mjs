@@ -8,7 +8,8 @@ const [port, modules, rooms] = process.argv.slice(2);
 let joined = 0;
 let told = 0;
 const { Server } = createRequire(modules + "/")("socket.io");
-const ROW = { id: "0198c0de-0000-7000-8000-000000000001", status: "ready", note: "x".repeat(120), version: 7 };
+const ROW = { id: "0198c0de-0000-7000-8000-000000000001", status: "ready", version: 7 };
+const NOTE = "x".repeat(120);
 const RESOLUTION_MS = 2;
 const stall = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 const now = () => Number(process.hrtime.bigint());
@@ -20,7 +21,7 @@ const http = createServer(async (request, response) => {
     let due = now();
     for (let round = Number(url.searchParams.get("rounds")); round > 0; round -= 1) {
       for (let turn = Number(url.searchParams.get("burst")); turn > 0; turn -= 1) {
-        io.to("room " + (told++ % rooms)).emit("change", { at: now(), row: ROW });
+        io.to("room " + (told++ % rooms)).emit("change", { row: { ...ROW, note: now() + " " + NOTE } });
       }
       due += intervalNanoseconds;
       await sleep(Math.max(0, (due - now()) / 1e6));

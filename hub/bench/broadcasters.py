@@ -14,53 +14,65 @@ import gc
 import itertools
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import socketio
 from sanic import HTTPResponse, Request, Sanic, text
 
+from hub.domain.topics import TopicKind
+from hub.realtime.changes import Change
 from hub.realtime.engine import LiveServer
-from hub.realtime.frames import event_frame
+from hub.realtime.fanout import Fanout
 from hub.realtime.garbage import tune_garbage_collector
-from hub.realtime.transport import Carrier
 
 # About the size of a changed order as its kitchen sees it.
-ROW = {"id": "0198c0de-0000-7000-8000-000000000001", "status": "ready", "note": "x" * 120, "version": 7}
+ROW: dict[str, Any] = {"id": "0198c0de-0000-7000-8000-000000000001", "status": "ready", "version": 7}
+RING_CHANGES = 100
 
 TICK_SECONDS = 0.002
 
-Tell = Callable[[int, dict[str, Any]], Awaitable[None]]
+# The rooms that are told in one turn.
+Tell = Callable[[Sequence[int]], Awaitable[None]]
 Count = Callable[[], int]
 
 
 def hotpass(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
-    """Our engine: encode once, write the same bytes to every connection of the room."""
+    """Our engine and fan-out: a room is an order's topic, an event the change of an order, as the log brings it."""
     server = LiveServer(is_origin_allowed=lambda _: True, client_address=lambda request: request.ip)
-    room_of: dict[str, int] = {}
-    carriers: list[dict[str, Carrier]] = [{} for _ in range(rooms)]
-    next_room = itertools.cycle(range(rooms))
+    fanout = Fanout(ring_changes=RING_CHANGES, on_change=lambda _: None)
+    topics = [f"order:{room}" for room in range(rooms)]
+    followed: dict[str, str] = {}
+    heads = dict.fromkeys(topics, 0)
+    next_topic = itertools.cycle(topics)
+    positions = itertools.count(1)
     server.attach(app)
 
     async def connect(sid: str, _environ: dict[str, Any], _auth: Any) -> None:
         carrier = server.connection(sid)
         if carrier is not None:
-            room = room_of[sid] = next(next_room)
-            carriers[room][sid] = carrier
+            followed[sid] = topic = next(next_topic)
+            state = fanout.topic(topic, TopicKind.ORDER)
+            fanout.join(state, sid)
+            fanout.go_live(state, sid, carrier, after=heads[topic])
 
     async def disconnect(sid: str, _reason: str) -> None:
-        if sid in room_of:
-            del carriers[room_of.pop(sid)][sid]
+        if followed.pop(sid, None) is not None:
+            fanout.leave_all(sid)
 
-    async def tell(room: int, change: dict[str, Any]) -> None:
-        frame = event_frame("change", orjson.dumps(change))
-        for carrier in carriers[room].values():
-            carrier.write(frame)
+    async def tell(told: Sequence[int]) -> None:
+        changes, at = [], datetime.now(UTC).isoformat()
+        for topic in [topics[room] for room in told]:
+            heads[topic] += 1
+            place, row = (topic, heads[topic], "put"), orjson.dumps(changed_row()).decode()
+            changes.append(Change(next(positions), "order", ROW["id"], 7, "order.changed", row, at, [place]))
+        fanout.deliver(1, changes)
 
     server.on("connect", connect)
     server.on("disconnect", disconnect)
-    return tell, lambda: len(room_of)
+    return tell, lambda: len(followed)
 
 
 def stock(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
@@ -72,11 +84,17 @@ def stock(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
     async def connect(sid: str, _environ: dict[str, Any], _auth: Any = None) -> None:
         await server.enter_room(sid, f"room {next(next_room)}")
 
-    async def tell(room: int, change: dict[str, Any]) -> None:
-        await server.emit("change", change, room=f"room {room}")
+    async def tell(told: Sequence[int]) -> None:
+        for room in told:
+            await server.emit("change", {"row": changed_row()}, room=f"room {room}")
 
     server.on("connect", connect)
     return tell, lambda: len(server.eio.sockets)
+
+
+def changed_row() -> dict[str, Any]:
+    """The row, with the monotonic nanoseconds of now: how the crowd knows how late it hears."""
+    return ROW | {"note": f"{time.monotonic_ns()} {'x' * 120}"}
 
 
 class Stall:
@@ -114,8 +132,7 @@ def serve(kind: str, port: int, rooms: int) -> None:
         burst = int(request.args["burst"][0])
         due = time.monotonic()
         for _ in range(rounds):
-            for _ in range(burst):
-                await tell(next(next_room), {"at": time.monotonic_ns(), "row": ROW})
+            await tell([next(next_room) for _ in range(burst)])
             due += pause_seconds
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         return text("done")

@@ -20,7 +20,7 @@ from hub.client.socket import Socket
 
 JOINING_AT_ONCE = 50
 PATIENCE_SECONDS = 20.0
-AT = b'"at":'
+NOTE = b'"note":"'
 
 
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +40,8 @@ class Ears:
 
     def hear(self, text: bytes) -> None:
         """Note how late a delivery is."""
-        start = text.index(AT) + len(AT)
-        self.delays.append(time.monotonic_ns() - int(text[start : text.index(b",", start)]))
+        start = text.index(NOTE) + len(NOTE)
+        self.delays.append(time.monotonic_ns() - int(text[start : text.index(b" ", start)]))
         if len(self.delays) >= self._enough and self._come is not None and not self._come.done():
             self._come.set_result(None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,12 +87,14 @@ async def _measure(running: Contender, shape: Shape, seconds: float) -> dict[str
         await running.ask(f"/blast?rounds={WARM_UP_ROUNDS}&interval_ms=20&burst={shape.burst}")
         await crowd.ask(f"count {WARM_UP_ROUNDS * each}")
         await running.ask("/quiet")
-        before = cpu_used([running.process_id])
+        before, began = cpu_used([running.process_id]), time.monotonic()
         await running.ask(f"/blast?rounds={rounds}&interval_ms={interval_milliseconds}&burst={shape.burst}")
         _, heard, p50, p99 = await crowd.ask(f"count {rounds * each}")
+        took_seconds = time.monotonic() - began
         spent_seconds = cpu_seconds(before, cpu_used([running.process_id]))
     return {
         "cpu_us_per_delivery": round(spent_seconds * 1e6 / max(1, int(heard)), 2),
+        "deliveries_per_s": round(int(heard) / took_seconds),
         "p50_ms": float(p50),
         "p99_ms": float(p99),
         "lost": rounds * each - int(heard),
@@ -114,9 +117,7 @@ def _case(shape: Shape, results: dict[str, dict[str, float]], bare_send_us: floa
         "topics": shape.rooms,
         "hub_cpu_us_per_delivery": ours["cpu_us_per_delivery"],
         "bare_send_us": bare_send_us,
-        "p50_ms": ours["p50_ms"],
-        "p99_ms": ours["p99_ms"],
-        "lost": ours["lost"],
+        **{name: value for name, value in ours.items() if name != "cpu_us_per_delivery"},
         "peers": peers,
         "ratios": {
             name: round(ours["cpu_us_per_delivery"] / max(0.01, peer["cpu_us_per_delivery"]), 2)

@@ -14,7 +14,10 @@ from pathlib import Path
 NODE = "node"
 # Name and major version; where npm gets them from is the machine's own setting.
 SOCKET_IO = ("socket.io@4",)
-REDIS_ADAPTER = (*SOCKET_IO, "@socket.io/redis-adapter@8", "@socket.io/redis-emitter@5", "redis@5", "pg@8")
+REDIS_ADAPTERS = (
+    *SOCKET_IO, "@socket.io/redis-adapter@8", "@socket.io/redis-emitter@5", "@socket.io/redis-streams-adapter@0.3",
+    "redis@5", "pg@8",
+)  # fmt: skip
 INSTALL_SECONDS = 120
 
 

@@ -1,7 +1,8 @@
 // The peers of the pipeline, as they are usually built: pg_notify ─► Node ─► Redis ─► socket.io ─► subscribers.
 // node relay.mjs emit|serve|both: the task as one JSON line on standard input, `ready` on standard output; ends with its input.
 // `emit` listens for rows and publishes each to two rooms; the line `anew` lets its offsets begin at 1 again.
-// `serve` lets clients join the rooms that they subscribe to, behind @socket.io/redis-adapter.
+// `serve` lets clients join the rooms that they subscribe to, behind the task's adapter: redis-adapter (publish and
+// subscribe, with an emitter of its own) or redis-streams-adapter (whose emitter is a server without clients).
 // `both` does it in one process: its own clients get the event at once, Redis gets it for other servers.
 import { createRequire } from "node:module";
 import { createServer } from "node:http";
@@ -37,12 +38,22 @@ function tell(publisher, kind, id, whole) {
   publisher.to(topic).emit("change", change);
 }
 
-async function serve() {
+async function makeAdapter() {
+  const { createAdapter } = load("@socket.io/" + task.adapter);
+  if (task.adapter === "redis-streams-adapter") return createAdapter(redis);
   const hearing = redis.duplicate();
   await hearing.connect();
-  const { createAdapter } = load("@socket.io/redis-adapter");
+  return createAdapter(redis, hearing);
+}
+
+async function makeEmitter() {
+  if (task.adapter === "redis-streams-adapter") return new (load("socket.io").Server)({ adapter: await makeAdapter() });
+  return new (load("@socket.io/redis-emitter").Emitter)(redis);
+}
+
+async function serve() {
   const http = createServer();
-  const options = { transports: ["websocket"], perMessageDeflate: false, adapter: createAdapter(redis, hearing) };
+  const options = { transports: ["websocket"], perMessageDeflate: false, adapter: await makeAdapter() };
   const io = new (load("socket.io").Server)(http, options);
   io.on("connection", (socket) =>
     socket.on("subscribe", ({ topic }, answer) => {
@@ -55,7 +66,7 @@ async function serve() {
 }
 
 const parts = {
-  emit: () => listen(new (load("@socket.io/redis-emitter").Emitter)(redis)),
+  emit: async () => listen(await makeEmitter()),
   serve,
   both: async () => listen(await serve()),
 };

@@ -1,4 +1,4 @@
-"""The peers of the pipeline: a trigger's pg_notify, Node.js, Redis, and socket.io behind its Redis adapter.
+"""The peers of the pipeline: a trigger's pg_notify, Node.js, Redis, and socket.io behind one of its Redis adapters.
 
     TWO   table with a trigger ─pg_notify─► Node emitter ─► Redis ─► Node server ─► subscribers
     ONE   table with a trigger ─pg_notify─► Node server ─► subscribers
@@ -11,9 +11,9 @@ change; no log, no recovery, no total order, no audit. What it cannot do it need
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,16 @@ SERVER, EMITTER = "Node server", "Node emitter"
 # The parts of `relay.mjs` that each form of the peer runs; the last of them hears the notifications.
 TWO = {SERVER: "serve", EMITTER: "emit"}
 ONE = {SERVER: "both"}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A form of the peer: its parts, and the package (of @socket.io) that brings an event from one to the other."""
+
+    parts: Mapping[str, str]
+    adapter: str = "redis-adapter"
+
+
 ENGINES = frozenset({"Postgres", "Valkey"})
 PROGRAM = Path(__file__).with_name("relay.mjs")
 
@@ -40,12 +50,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     channel: str
     views: dict[str, list[str]]
+    adapter: str
     port: int
 
 
 @asynccontextmanager
 async def relay(
-    ground: Ground, parts: dict[str, str], *, statement: str, channel: str, port: int, modules: Path
+    ground: Ground, peer: Peer, *, statement: str, channel: str, port: int, modules: Path
 ) -> AsyncIterator[Ground]:
     """The same ground with the peer on it; `statement` changes a row whose trigger notifies `channel`.
 
@@ -57,12 +68,14 @@ async def relay(
         database_url=ground.database_url,
         channel=channel,
         views={kind.value: [*VIEWS["order"][kind], "version"] for kind in (TopicKind.KITCHEN, TopicKind.ORDER)},
+        adapter=peer.adapter,
         port=port,
     )
     node = shutil.which(NODE) or NODE
     async with AsyncExitStack() as stack:
         running = {
-            name: await stack.enter_async_context(launch((node, PROGRAM, part), task)) for name, part in parts.items()
+            name: await stack.enter_async_context(launch((node, PROGRAM, part), task))
+            for name, part in peer.parts.items()
         }
         *_, hearing = running.values()
 

@@ -17,7 +17,9 @@ PEERS = {
     "node_socketio": "Node socket.io",
     "stock_python_socketio": "stock python-socketio",
     "node_socketio_redis_adapter": "Node socket.io with its Redis adapter",
+    "node_socketio_redis_streams_adapter": "Node socket.io with its Redis streams adapter",
     "pg_notify_node_socketio_redis": "pg_notify, Node, Redis adapter",
+    "pg_notify_node_socketio_redis_streams": "pg_notify, Node, Redis streams adapter",
     "pg_notify_one_node_socketio": "pg_notify, one Node process",
 }
 

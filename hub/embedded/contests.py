@@ -14,19 +14,25 @@ from typing import Any, TypeVar
 
 from db.load import NOTIFYING_ORDERS, ORDERS_CHANNEL, SETTLE, TOUCH_NOTIFYING_ORDER
 from hub.bench.fanout import bench_fanout, shapes_of
-from hub.bench.node import REDIS_ADAPTER, lack_of
+from hub.bench.node import REDIS_ADAPTERS, lack_of
 from hub.bench.pipeline import pipeline_cases, pipeline_report
 from hub.bench.redis_fanout import redis_fanout_cases, redis_fanout_report
-from hub.bench.relay import ONE, TWO, relay
+from hub.bench.relay import ONE, TWO, Peer, relay
 from hub.bench.slow_readers import Sleep, bench_slow_readers
 from hub.bench.traffic import Ground
 from hub.embedded.benchmark import Started, execute, with_house
 from hub.embedded.ports import claim
 from hub.embedded.readout import Readout
 
-# The peers by name, in the parts that each consists of.
-PIPELINE_PEERS = {"pg_notify_node_socketio_redis": TWO, "pg_notify_one_node_socketio": ONE}
-FANOUT_PEERS = {"node_socketio_redis_adapter": TWO}
+PIPELINE_PEERS = {
+    "pg_notify_node_socketio_redis": Peer(TWO),
+    "pg_notify_node_socketio_redis_streams": Peer(TWO, "redis-streams-adapter"),
+    "pg_notify_one_node_socketio": Peer(ONE),
+}
+FANOUT_PEERS = {
+    "node_socketio_redis_adapter": Peer(TWO),
+    "node_socketio_redis_streams_adapter": Peer(TWO, "redis-streams-adapter"),
+}
 # A just-in-time compiler deserves it: changes per second and seconds before the first case of the peer.
 WARM_UP_RATE, WARM_UP_SECONDS = 300.0, 3.0
 
@@ -100,13 +106,13 @@ async def fanout_in(started: Started, *, wish: FanoutWish, readout: Readout) -> 
 async def beside(
     started: Started,
     run: Callable[[Ground], Awaitable[T]],
-    peers: Mapping[str, dict[str, str]],
+    peers: Mapping[str, Peer],
     *,
     modules: Path,
     readout: Readout,
 ) -> tuple[dict[str, T], dict[str, str]]:
     """What `run` finds with each peer in the place of our own processes, and why each of the others cannot run."""
-    lack = await lack_of(modules, REDIS_ADAPTER)
+    lack = await lack_of(modules, REDIS_ADAPTERS)
     if lack is not None:
         readout.say(f"no {', '.join(peers)}: {lack}")
         return {}, dict.fromkeys(peers, lack)
@@ -114,13 +120,13 @@ async def beside(
     ground = started.ground
     await execute(ground.database_url, NOTIFYING_ORDERS)
     found = {}
-    for name, parts in peers.items():
+    for name, peer in peers.items():
         await execute(ground.database_url, SETTLE)
         port = claim(0, name="a peer")
         async with relay(
-            ground, parts, statement=TOUCH_NOTIFYING_ORDER, channel=ORDERS_CHANNEL, port=port, modules=modules
-        ) as peer:
+            ground, peer, statement=TOUCH_NOTIFYING_ORDER, channel=ORDERS_CHANNEL, port=port, modules=modules
+        ) as running:
             readout.say(f"{name} warms up")
-            await pipeline_cases(peer, rates=[WARM_UP_RATE], seconds=WARM_UP_SECONDS, tell=lambda _: None)
-            found[name] = await run(peer)
+            await pipeline_cases(running, rates=[WARM_UP_RATE], seconds=WARM_UP_SECONDS, tell=lambda _: None)
+            found[name] = await run(running)
     return found, {}

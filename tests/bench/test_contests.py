@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 
 from hub.bench.contenders import NODE_SOCKET_IO, OURS, STOCK, contender, contenders
 from hub.bench.fanout import bench_fanout, shapes_of
-from hub.bench.memory import bench_memory
 from hub.bench.node import lack_of
 from hub.bench.rush import bench_rush
 from hub.embedded.ports import claim
@@ -29,6 +32,8 @@ async def test_a_fan_out_loses_nothing_and_names_its_peers():
     assert (small["subscribers"], small["topics"], small["lost"]) == (15, 5, 0)
     assert case["hub_cpu_us_per_delivery"] > 0
     assert case["bare_send_us"] > 0
+    assert case["deliveries_per_s"] > 0
+    assert 0 < case["p50_ms"] <= case["p99_ms"]
     assert STOCK in case["peers"]
     assert set(case["ratios"]) == set(case["peers"])
     assert set(case["peers"]) | set(report["not_available"]) == {STOCK, NODE_SOCKET_IO}
@@ -59,8 +64,15 @@ async def test_a_rush_leaves_nobody_behind():
     assert all(server["left_behind"] == 0 for server in (report["hub"], *report["peers"].values()))
 
 
-async def test_memory_is_told_for_every_contender():
-    report = await bench_memory(connections=200, free_port=free_port, modules=MODULES, tell=lambda _: None)
+async def test_memory_is_told_for_every_contender_by_the_command():
+    command = (sys.executable, "-P", "-m", "hub.cli", "bench", "memory", "--connections", "200", "--json")
+    settings = {"HOTPASS_DATA_DIRECTORY": str(MODULES.parent)}
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=os.environ | settings)
+    told, _ = await process.communicate()
+    assert process.returncode == 0
+    report = orjson.loads(told)
+    assert (report["benchmark"], report["command"]) == ("memory", "hotpass bench memory --connections 200")
+    assert set(report["peers"]) | set(report["not_available"]) == {STOCK, NODE_SOCKET_IO}
     assert set(report["ratios"]) == set(report["peers"])
     assert report["rss_bytes_per_connection"] > 0
 
