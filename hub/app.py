@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -54,12 +54,12 @@ from hub.jobs import (
 from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
-from hub.observability import logs
+from hub.observability import logs, metrics
 from hub.observability.health import Health, Workers, revive
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
-from hub.provisions import EMBEDDED_SCALE, rings_of, sender_of, socket_limits_of, urls_of
-from hub.realtime.endings import end_all
+from hub.provisions import EMBEDDED_SCALE, allows_polling, rings_of, sender_of, socket_limits_of, urls_of
+from hub.realtime.endings import end_all, for_ever
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
 from hub.realtime.joints import heed_every_signal
@@ -147,6 +147,10 @@ def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any
         is_origin_allowed=lambda origin: origin is None or origin in gate.origins,
         client_address=partial(headers.address_of, gate),
         buffer_bytes=settings.client_buffer_bytes,
+        allow_polling=allows_polling(settings),
+        pending_per_address=socket_limits_of(settings).per_address,
+        on_slow=lambda _: metrics.SLOW_CLIENTS.inc(),
+        on_rate_limited=lambda _: metrics.EVENTS_REFUSED.inc(),
         on_drained=lambda sid: app.ctx.live.drained(sid),  # noqa: PLW0108 - it is made when the worker starts
     )
     server.attach(app)
@@ -177,8 +181,10 @@ def _live_and_die(app: Sanic[Any, Any], server: LiveServer, settings: Settings, 
         )  # fmt: skip
         app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
         await live.start()
-        running = (workers.beat(), nudge.run(), app.ctx.house.watch.run(), *following(settings, rings))
-        tasks.extend(asyncio.create_task(one) for one in running)
+        loops = {
+            "beat": workers.beat, "nudge": nudge.run, "watch": app.ctx.house.watch.run, **following(settings, rings),
+        }  # fmt: skip
+        tasks.extend(asyncio.create_task(for_ever(name, run)) for name, run in loops.items())
         tune_garbage_collector()
 
     async def ready(app: Sanic[Any, Any]) -> None:
@@ -227,9 +233,9 @@ def house_of(
     )
 
 
-def following(settings: Settings, rings: Rings) -> list[Coroutine[Any, Any, None]]:
+def following(settings: Settings, rings: Rings) -> dict[str, Callable[[], Awaitable[None]]]:
     """What keeps the rings of this process as their file says; nothing where they came in variables."""
-    return [] if settings.key_file is None else [follow(settings.key_file, rings)]
+    return {} if settings.key_file is None else {"keys": partial(follow, settings.key_file, rings)}
 
 
 async def started(database: Database) -> None:
@@ -248,7 +254,7 @@ def run_sequencer(settings: Settings, told: Told) -> None:
     """Lead or stand by until SIGTERM."""
     urls = urls_of(settings)
     sequencer = Sequencer(database_url=urls.direct, redis_url=urls.redis, stream_length=settings.stream_length)
-    _run(settings, "sequencer", told, sequencer.run)
+    _run(settings, "sequencer", told, partial(for_ever, "sequencer", sequencer.run))
 
 
 def run_dispatcher(settings: Settings, told: Told) -> None:
@@ -256,7 +262,8 @@ def run_dispatcher(settings: Settings, told: Told) -> None:
     urls = urls_of(settings)
 
     async def dispatch(database: Database, redis: Redis, nudge: Nudge) -> None:
-        await Dispatcher(database=database, redis=redis, direct_url=urls.direct, after=nudge).run()
+        dispatcher = Dispatcher(database=database, redis=redis, direct_url=urls.direct, after=nudge)
+        await for_ever("dispatcher", dispatcher.run)
 
     _run(settings, "dispatcher", told, partial(_with_engines, settings, "dispatcher", dispatch))
 
@@ -272,9 +279,10 @@ def run_jobs(settings: Settings, told: Told) -> None:
 
     async def work(database: Database, redis: Redis, nudge: Nudge) -> None:
         async with asyncio.TaskGroup() as group:
-            for one in following(settings, rings):
-                group.create_task(one)
-            await run_all_jobs(database=database, direct_url=urls.direct, jobs=jobs, after=nudge)
+            for name, run in following(settings, rings).items():
+                group.create_task(for_ever(name, run))
+            working = partial(run_all_jobs, database=database, direct_url=urls.direct, jobs=jobs, after=nudge)
+            await for_ever("jobs", working)
 
     _run(settings, "jobs", told, partial(_with_engines, settings, "jobs", work))
 
@@ -287,7 +295,7 @@ async def _with_engines(
     await started(database)
     redis = Redis.from_url(urls.redis, socket_keepalive=True, health_check_interval=30)
     nudge = Nudge(urls.redis)
-    nudging = asyncio.create_task(nudge.run())
+    nudging = asyncio.create_task(for_ever("nudge", nudge.run))
     try:
         await work(database, redis, nudge)
     finally:

@@ -38,10 +38,12 @@ SOCKETS = Gauge("hotpass_sockets", "Live sockets of this worker", multiprocess_m
 FOLLOWERS = Gauge(
     "hotpass_topic_followers", "Clients of this worker by kind of topic", ("kind",), multiprocess_mode="livesum"
 )
-SLOW_CLIENTS = Counter("hotpass_slow_clients_total", "Times a client's queue was dropped for resync")
+SLOW_CLIENTS = Counter("hotpass_slow_clients_total", "Clients that passed their bound, once until they drain")
+EVENTS_REFUSED = Counter("hotpass_socket_events_refused_total", "Events of live sockets refused by their rate")
 REVOCATIONS = Counter("hotpass_revocations_total", "Topics taken away from live sockets", ("reason",))
 POSITIONS = Counter("hotpass_positions_total", "Rider positions", ("outcome",))
 
+LOOP_FAILURES = Counter("hotpass_loop_failures_total", "Times a loop that runs for ever had to begin again", ("loop",))
 JOB_RUNS = Counter("hotpass_job_runs_total", "Runs of background jobs", ("job", "outcome"))
 JOB_ITEMS = Counter("hotpass_job_items_total", "Rows touched by background jobs", ("job",))
 OFFERS_MADE = Counter("hotpass_offers_made_total", "Offers made to riders")

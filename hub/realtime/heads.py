@@ -19,12 +19,11 @@ from db.connection import DATABASE_AWAY, Database
 from hub.observability import logs
 from hub.realtime.fanout import Fanout
 from hub.realtime.frames import event_frame
-from hub.realtime.sockets import LOOK_SECONDS, LiveSocket, Sockets
+from hub.realtime.sockets import LiveSocket, Sockets
 
 LOG = logs.get(__name__)
 HEAD_SECONDS = 5.0
 HEADS_AT_ONCE = 10
-SLICE = 500
 
 
 class ProductClock:
@@ -49,19 +48,23 @@ class ProductClock:
         return self._at + timedelta(seconds=(time.monotonic() - self._read_at) * self.rate)
 
 
-async def tell_heads(*, clock: ProductClock, fanout: Fanout, sockets: Sockets) -> None:
-    """Send every socket its head every 5 s, for ever, some of them at a time."""
+async def tell_heads(*, clock: ProductClock, fanout: Fanout, sockets: Sockets, left: list[LiveSocket]) -> None:
+    """Send every socket its head every 5 s, for ever, some of them at a time.
+
+    `left` are those that this round has not come to yet; called again, it goes on with them.
+    """
     while True:
         try:
             await clock.read()
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             LOG.info("the product clock could not be read", error=str(error))
-        everybody = list(sockets.by_sid.values())
-        turns = range(0, max(1, len(everybody)), HEADS_AT_ONCE)
-        for first in turns:
-            await asyncio.sleep(HEAD_SECONDS / len(turns))
-            for socket in everybody[first : first + HEADS_AT_ONCE]:
-                _tell_head(socket, clock, fanout)
+        if not left:
+            left.extend(sockets.by_sid.values())
+        turns = max(1, -(-len(left) // HEADS_AT_ONCE))
+        for _ in range(turns):
+            await asyncio.sleep(HEAD_SECONDS / turns)
+            for _ in range(min(HEADS_AT_ONCE, len(left))):
+                _tell_head(left.pop(), clock, fanout)
 
 
 def _tell_head(socket: LiveSocket, clock: ProductClock, fanout: Fanout) -> None:
@@ -72,14 +75,3 @@ def _tell_head(socket: LiveSocket, clock: ProductClock, fanout: Fanout) -> None:
             heads[name] = state.head
     body = {"at": clock.now().isoformat(), "rate": clock.rate, "topics": heads}
     socket.client.write(event_frame("head", orjson.dumps(body)))
-
-
-async def expire_sockets(sockets: Sockets) -> None:
-    """Look for tokens and grants that ran out, for ever; again not at a thousand sockets in one step."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        for number, socket in enumerate(list(sockets.by_sid.values())):
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-            if socket.sid in sockets.by_sid:
-                sockets.expire(socket)

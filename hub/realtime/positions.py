@@ -25,6 +25,7 @@ from hub.domain.geo import distance_metres, is_on_globe
 from hub.gateway.points import Point
 from hub.observability import logs, metrics
 from hub.realtime.changes import POSITIONS, Change
+from hub.realtime.endings import for_ever
 from hub.realtime.fanout import Fanout
 from hub.realtime.frames import event_frame
 from hub.realtime.heads import ProductClock
@@ -160,7 +161,7 @@ class PositionFeed:
     async def _listen(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(POSITIONS)
-            flushing = asyncio.create_task(self._flush_for_ever())
+            flushing = asyncio.create_task(for_ever("flush", self._flush))
             try:
                 async for message in channel.listen():
                     self._take(orjson.loads(message["data"]))
@@ -179,7 +180,7 @@ class PositionFeed:
             if state is not None and state.live:
                 self._waiting.setdefault(topic, {})[rider] = seen
 
-    async def _flush_for_ever(self) -> None:
+    async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             waiting, self._waiting = self._waiting, {}

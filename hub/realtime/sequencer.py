@@ -24,6 +24,7 @@ from db import pipeline
 from db.connection import DATABASE_AWAY, connect
 from db.statement import Connection, Record
 from hub.observability import logs, metrics
+from hub.realtime.endings import for_ever
 from hub.realtime.ordering import MOST_HEADS, arrange, columns, topics_of
 from hub.realtime.publisher import Publisher
 
@@ -75,7 +76,8 @@ class Sequencer:
 
     async def run(self) -> None:
         """Never returns; ends only by cancellation."""
-        beside = [asyncio.create_task(self._publisher.run()), asyncio.create_task(self._poll())]
+        loops = {"publisher": self._publisher.run, "poll": self._poll}
+        beside = [asyncio.create_task(for_ever(name, run)) for name, run in loops.items()]
         try:
             while True:
                 try:

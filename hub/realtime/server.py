@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,21 +26,23 @@ from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.tokens import KeyRing, Verified
 from hub.observability import logs
 from hub.realtime.changes import Change
-from hub.realtime.endings import end_all
+from hub.realtime.endings import end_all, for_ever
 from hub.realtime.engine import LiveServer
-from hub.realtime.fanout import AUTHORITY, Fanout
-from hub.realtime.heads import ProductClock, expire_sockets, tell_heads
+from hub.realtime.fanout import Fanout
+from hub.realtime.heads import ProductClock, tell_heads
 from hub.realtime.identity import Arrival, Identification
 from hub.realtime.log import LogReader
 from hub.realtime.occupancy import Occupancy
 from hub.realtime.positions import PositionFeed, PositionIntake
 from hub.realtime.presence import Presence
-from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets, owner_of
+from hub.realtime.sockets import LiveSocket, SocketLimits, Sockets, expire_sockets, owner_of
 from hub.realtime.subscriptions import Subscriptions, refusal
 
 LOG = logs.get(__name__)
 DRAIN_SPREAD_MILLISECONDS = 2_000
 DRAIN_SLICE = 500
+# Changes of these entities may close topics.
+AUTHORITY = ("grant", "session", "user")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class LiveHub:
         self._authority = authority
         self._identification = Identification(database=database, authority=authority, verified=Verified(keys))
         self._tasks: list[asyncio.Task[None]] = []
-        self.fanout = Fanout(ring_changes=settings.ring_changes, on_change=self._at_its_place)
+        self.fanout = Fanout(ring_changes=settings.ring_changes)
         self.sockets = Sockets(self.fanout, settings.socket_limits)
         self.occupancy = Occupancy(settings.redis_url, settings.socket_limits)
         self.clock = ProductClock(database)
@@ -92,15 +95,15 @@ class LiveHub:
         """Take the place in the log, then run beside the handlers."""
         await self.reader.start()
         await self.clock.read()
-        running: tuple[Awaitable[None], ...] = (
-            self.reader.run(),
-            tell_heads(clock=self.clock, fanout=self.fanout, sockets=self.sockets),
-            expire_sockets(self.sockets),
-            self.feed.run(),
-            self.presence.run(),
-            self.occupancy.run(),
-        )
-        self._tasks = [asyncio.ensure_future(task) for task in running]
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "reader": self.reader.run,
+            "heads": partial(tell_heads, clock=self.clock, fanout=self.fanout, sockets=self.sockets, left=[]),
+            "expiry": partial(expire_sockets, self.sockets, []),
+            "positions": self.feed.run,
+            "presence": self.presence.run,
+            "occupancy": self.occupancy.run,
+        }
+        self._tasks = [asyncio.create_task(for_ever(name, run)) for name, run in loops.items()]
 
     async def stop(self) -> None:
         """End everything that runs beside the handlers."""
@@ -123,15 +126,14 @@ class LiveHub:
             if number % DRAIN_SLICE == DRAIN_SLICE - 1:
                 await asyncio.sleep(0)
 
-    def _at_its_place(self, change: Change) -> None:
-        if change.entity in AUTHORITY:
-            for name, _, _ in change.places:
-                self._authority.forget(name.partition(":")[2])
-            self.sockets.apply(change)
-        else:
-            self.feed.apply(change)
+    def _authority_changed(self, change: Change) -> None:
+        for name, _, _ in change.places:
+            self._authority.forget(name.partition(":")[2])
+        self.sockets.apply(change)
 
     def _register(self) -> None:
+        self.fanout.hear(AUTHORITY, self._authority_changed)
+        self.fanout.hear(("delivery",), self.feed.apply)
         on = self._server.on
         on("connect", self._connect)
         on("disconnect", self._disconnect)
