@@ -141,7 +141,7 @@ def _town(wish: Wish) -> tuple[Day, City]:
         return wish.day, found_city(wish.day, site=Site(region="replay"), seed=wish.seed)
     product_hours = wish.orders_per_minute / wish.speed * 60 * DEMO_TOWN.hours
     day = synthetic_day(wish.seed, replace(DEMO_TOWN, orders=max(1, round(product_hours))))
-    return day, found_city(day, site=Site(region=f"demo-{wish.seed}"), seed=wish.seed)
+    return day, found_city(day, site=Site(region=f"demo-{wish.seed}", kitchen_capacity_orders=20), seed=wish.seed)
 
 
 async def _found(engines: Engines, city: City, speed: float) -> dict[str, str]:

@@ -1,7 +1,8 @@
 /*
  * A map that needs no tiles: points of a plane city in an SVG, north up, metres true in both directions.
  *
- * Points are {id, kind, lat, lon, label, mark}; the frame grows with them and never shrinks, so that nothing jumps.
+ * Points are {id, kind, lat, lon, label, mark}; kitchens and their labels lie above everybody who passes. The frame grows
+ * with the points and never shrinks, so that nothing jumps.
  */
 
 import { makeSvg, patchList, setAttribute, setText } from "./dom.js";
@@ -25,7 +26,8 @@ export class CityMap {
 
   /** Draw these points, and straight lines between the pairs of ids. */
   draw(points, pairs = []) {
-    const placed = points.filter((point) => Number.isFinite(point.lat) && Number.isFinite(point.lon));
+    const shown = points.filter((point) => Number.isFinite(point.lat) && Number.isFinite(point.lon));
+    const placed = [...shown.filter((point) => point.kind !== "kitchen"), ...shown.filter((point) => point.kind === "kitchen")];
     if (placed.length === 0) return;
     this.#grow(placed);
     const at = new Map(placed.map((point) => [point.id, this.#project(point)]));
