@@ -75,6 +75,16 @@ def sender_of(settings: Settings, redis: Redis) -> senders.Send:
     return senders.to_inbox(redis) if settings.profile == "embedded" else senders.to_console
 
 
+def allows_polling(settings: Settings) -> bool:
+    """Whether clients may come by long-polling. Raises `NotConfigured` where their requests would miss their worker."""
+    if settings.allow_polling and settings.hub_workers > 1:
+        raise NotConfigured(
+            "HOTPASS_ALLOW_POLLING needs HOTPASS_HUB_WORKERS=1: the requests of one client must reach one worker; "
+            "run one hub per worker behind a proxy that keeps each client on its hub, or leave polling off"
+        )
+    return settings.allow_polling
+
+
 def socket_limits_of(settings: Settings) -> SocketLimits:
     """How many sockets somebody may have open with one worker."""
     scale = EMBEDDED_SCALE if settings.profile == "embedded" else 1

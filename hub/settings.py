@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     client_buffer_bytes: int = Field(
         256 * 1024, ge=16 * 1024, description="bytes queued for one slow client before resync"
     )
+    allow_polling: bool = Field(
+        False, description="let clients come by HTTP long-polling too; one worker, and sticky routing between hosts"
+    )
     connections_per_person: int = Field(
         50, ge=1, description="live connections of one person, over all workers; a thousandfold when embedded"
     )

@@ -2,7 +2,8 @@
 
 A lane holds items that all wait equally long, so its queue is in order of time and adding costs O(1).
 An item cannot be taken back: the action must look whether its time-out still means anything. A turn acts on at
-most `MOST_PER_TURN` items of a lane, then lets the loop breathe.
+most `MOST_PER_TURN` items of a lane, then lets the loop breathe. Nothing is acted on early, and on a loop that is
+free nothing more than `SHARED_SECONDS` late.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 MOST_PER_TURN = 200
-# Time-outs this close together share one wake-up.
-SHARED_SECONDS = 0.005
+# Time-outs this close together share one wake-up: what the loop's own timers resolve.
+SHARED_SECONDS = 0.001
 
 
 class Deadlines:
-    """The one timer; make lanes with `lane`."""
+    """The one timer; make lanes with `lane`. They go by the running loop where none is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._given_loop = loop
         self._lanes: list[Lane[object]] = []
         self._timer: asyncio.TimerHandle | None = None
         # A timer keeps the context it was made in, and through it the HTTP request being served then.
@@ -41,11 +43,19 @@ class Deadlines:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._turn, context=self._context)
+        self._timer = self._loop.call_at(due, self._turn, context=self._context)
+
+    def now(self) -> float:
+        """The time in seconds on the clock that all lanes go by."""
+        return self._loop.time()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return self._given_loop or asyncio.get_running_loop()
 
     def _turn(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
+        now = self.now()
         for lane in self._lanes:
             lane.act_until(now)
         dues = [lane.waiting[0][0] for lane in self._lanes if lane.waiting]
@@ -64,7 +74,7 @@ class Lane(Generic[Item]):
 
     def add(self, item: Item) -> None:
         """Lets the item wait from now on."""
-        due = asyncio.get_running_loop().time() + self._delay_seconds
+        due = self._deadlines.now() + self._delay_seconds
         self.waiting.append((due, item))
         if len(self.waiting) == 1:
             self._deadlines.wake_at(due)

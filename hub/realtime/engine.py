@@ -24,21 +24,22 @@ from hub.realtime.frames import FrameError
 from hub.realtime.heartbeat import Patience
 from hub.realtime.packets import LivePacket
 from hub.realtime.rooms import Member, Rooms, Standing
-from hub.realtime.session import Session
+from hub.realtime.session import DEFAULT_NAMESPACE, Session
 from hub.realtime.transport import Carrier
 from hub.realtime.turns import Turns
 
 LOG = logging.getLogger(__name__)
 
-DEFAULT_NAMESPACE = "/"
 LAST_HANDLERS_SECONDS = 5.0
 
 
 class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
     """A python-socketio server for Sanic whose clients cost little; its public methods keep their meaning.
 
+    A client faster than its rate is refused; one refused `most_events_refused` times without a pause is closed.
     `is_origin_allowed` is asked for every request, with None where a client sends no Origin (no browser).
     `client_address` names the client for rate limits and logs; `environ["REMOTE_ADDR"]` is its answer.
+    `pending_per_address`: handshakes of one address that have joined nothing yet; more are answered 429.
     `on_slow(sid)`: a write was refused, the client's bound is reached; `on_drained(sid)`: it has caught up.
     """
 
@@ -50,11 +51,14 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         buffer_bytes: int = 256 * 1024,
         message_bytes: int = 64 * 1024,
         allow_polling: bool = False,
+        pending_per_address: int = 1000,
         ping_interval_seconds: float = 25.0,
         ping_timeout_seconds: float = 20.0,
         connect_timeout_seconds: float = 5.0,
+        upgrade_timeout_seconds: float = 10.0,
         events_per_second: float = 20.0,
         event_burst: int = 40,
+        most_events_refused: int = 1000,
         namespaces: tuple[str, ...] = (DEFAULT_NAMESPACE,),
         on_slow: Callable[[str], None] | None = None,
         on_drained: Callable[[str], None] | None = None,
@@ -64,11 +68,13 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             buffer_bytes=buffer_bytes,
             message_bytes=message_bytes,
             allow_polling=allow_polling,
+            pending_per_address=pending_per_address,
         )
         patience = Patience(
             ping_interval_seconds=ping_interval_seconds,
             ping_timeout_seconds=ping_timeout_seconds,
             connect_timeout_seconds=connect_timeout_seconds,
+            upgrade_timeout_seconds=upgrade_timeout_seconds,
         )
         super().__init__(
             client_manager=Rooms(),
@@ -83,7 +89,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             client_address=client_address,
         )
         self.eio.application = self
-        self._rate = Rate(per_second=events_per_second, burst=event_burst)
+        self._rate = Rate(per_second=events_per_second, burst=event_burst, most_refused=most_events_refused)
         self._on_slow = on_slow
         self._on_drained = on_drained
         self._on_rate_limited = on_rate_limited
@@ -178,7 +184,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             self._turns.take(session, reason)
 
     def message_received(self, session: Session, text: str) -> None:
-        """Queues a packet, or refuses it by the rate limit. Raises `FrameError` for a malformed one."""
+        """Queues a packet, or refuses it by its client's rate. Raises `FrameError` for a malformed one or a flood."""
         if not text:
             raise FrameError(frames.PROTOCOL_ERROR, "empty packet")
         retry_after_seconds = self._retry_after(session)
@@ -195,9 +201,8 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         now = asyncio.get_running_loop().time()
         if session.bucket is None:
             session.bucket = TokenBucket(float(self._rate.burst), now)
-        if session.inbox is not None and len(session.inbox) >= self._rate.burst:
-            return 1.0 / self._rate.per_second
-        return session.bucket.retry_after(now, self._rate)
+        is_behind = session.inbox is not None and len(session.inbox) >= self._rate.burst
+        return session.bucket.retry_after(now, self._rate, is_behind=is_behind)
 
     async def _handle(self, session: Session, item: LivePacket | str) -> None:
         """Handles one packet; a string is the reason why the session has ended."""
@@ -209,8 +214,13 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
             await self._join(session, item)
             return
         member = session.members.get(item.namespace or DEFAULT_NAMESPACE)
-        if member is None or member.standing is not Standing.CONNECTED:
-            return
+        if member is None:
+            _breach(session, "namespace was not joined")
+        elif member.standing is Standing.CONNECTED:
+            await self._take(member, item)
+
+    async def _take(self, member: Member, item: LivePacket) -> None:
+        """Handles one packet of a client that is in."""
         if item.packet_type == packets.DISCONNECT:
             await self._leave(member, self.reason.CLIENT_DISCONNECT)
         elif item.packet_type == packets.ACK:
@@ -218,7 +228,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         else:
             answer = await self._answer(member, item.data)
             if item.id is not None:
-                _send(session, LivePacket(packets.ACK, answer, namespace=item.namespace, id=item.id))
+                _send(member.session, LivePacket(packets.ACK, answer, namespace=item.namespace, id=item.id))
 
     async def _join(self, session: Session, packet: LivePacket) -> None:
         """Lets a client into a namespace, if its connect handler does."""
@@ -227,15 +237,19 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         if self._is_served(namespace):
             sid = await self.manager.pre_connect(session.sid, namespace)
             if sid is None:
+                _breach(session, "namespace was joined already")
                 return
             refusal = await self._refusal(sid, namespace, session, packet.data)
             if refusal is None:
                 _send(session, LivePacket(packets.CONNECT, {"sid": sid}, namespace=namespace))
-                session.environ = None
+                self.eio.joined(session)
                 await self.manager.connect(sid, namespace)
                 return
             await self.manager.disconnect(sid, namespace)
         _send(session, LivePacket(packets.CONNECT_ERROR, refusal, namespace=namespace))
+        if not session.members:
+            # The time-out may have passed while the handler ran.
+            self.eio.heartbeat.expect_connect(session)
 
     async def _refusal(self, sid: str, namespace: str, session: Session, auth: Any) -> dict[str, Any] | None:
         """What the connect handler has against a client; None when it lets it in."""
@@ -286,7 +300,7 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
         finally:
             self.manager.basic_disconnect(member.sid, member.namespace)
         if not member.session.members and not member.session.closed:
-            self.eio.heartbeat.expect_connect(member.session)
+            self.eio.left(member.session)
 
     def _is_served(self, namespace: str) -> bool:
         known = (*self.handlers, *self.namespace_handlers)
@@ -295,6 +309,11 @@ class LiveServer(socketio.AsyncServer):  # type: ignore[misc]  # the library has
 
 def _send(session: Session, packet: LivePacket) -> None:
     session.carrier.answer(b"4" + packet.encoded())
+
+
+def _breach(session: Session, told: str) -> None:
+    """Closes a client that talks where it may not, as the reference does."""
+    session.end("transport error", code=frames.PROTOCOL_ERROR, told=told, closing="bad_request")
 
 
 def _environ(session: Session) -> dict[str, Any]:

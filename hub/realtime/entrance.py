@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from hub.realtime import frames, handshake, joints
 from hub.realtime.deadlines import Deadlines, Lane
 from hub.realtime.handshake import Asked, Refusal
 from hub.realtime.heartbeat import Heartbeat, Patience
+from hub.realtime.pending import Pending
 from hub.realtime.polling import PollingConnection, Upgrade
 from hub.realtime.session import Session
 from hub.realtime.transport import Connection, Owner, Wire
@@ -34,18 +36,21 @@ LOG = logging.getLogger(__name__)
 DEPARTURES_PER_TURN = 100
 LINGER_SECONDS = 3.0
 GOODBYE_SECONDS = 0.02
-UPGRADE_SECONDS = 10.0
+# For how long the last words to a long-polling client wait for its next poll; the reference waits as long.
+LAST_POLL_SECONDS = 30.0
 # The kernel's share of a client's queue (it doubles the figure for its own bookkeeping).
 KERNEL_BUFFER_BYTES = 64 * 1024
+CROWDED = "too many connections of this address have not joined yet: try again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one client may cost, and how it may come."""
+    """What one client may cost, how it may come, and how many of one address may be on their way in."""
 
     buffer_bytes: int
     message_bytes: int
     allow_polling: bool
+    pending_per_address: int
 
 
 class Application(Protocol):
@@ -90,9 +95,12 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         self._client_address = client_address
         self._deadlines = Deadlines()
         self.heartbeat = Heartbeat(patience, self._deadlines)
-        self._upgrades_due: Lane[Upgrade] = self._deadlines.lane(UPGRADE_SECONDS, self._expect_upgrade)
+        self._upgrades_due: Lane[Upgrade] = self._deadlines.lane(patience.upgrade_timeout_seconds, self._expect_upgrade)
+        self._unread: dict[str, PollingConnection] = {}
+        self._unread_due: Lane[PollingConnection] = self._deadlines.lane(LAST_POLL_SECONDS, self._forget_unread)
         self._lingering: Lane[Connection] = self._deadlines.lane(LINGER_SECONDS, Connection.abort)
         self._departures: deque[tuple[Session, str]] = deque()
+        self._pending = Pending(limits.pending_per_address)
         self._wire: Wire | None = None
         self._is_stopping = False
 
@@ -142,7 +150,7 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
             return
         known = self._session(wanted.sid)
         polling = known.carrier
-        if not isinstance(polling, PollingConnection):
+        if not isinstance(polling, PollingConnection) or polling.is_upgrading:
             raise Refusal(handshake.BAD_REQUEST)
         upgrade = Upgrade(known, polling)
         upgrade.socket = self._connect(request, upgrade, answer)
@@ -169,9 +177,11 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
     async def _serve_polling(self, request: Request, wanted: Asked) -> HTTPResponse:
         if wanted.sid is None:
             session = self._new_session(request)
-            session.carrier = PollingConnection(session, self._limits.buffer_bytes)
+            session.carrier = PollingConnection(session, self._limits.buffer_bytes, on_unread=self._keep_unread)
             self._open(session)
             return _payload(self._open_packet(session, ["websocket"]))
+        if wanted.method == "GET" and wanted.sid in self._unread:
+            return _payload(await self._last_poll(wanted.sid))
         session = self._session(wanted.sid)
         polling = session.carrier
         if not isinstance(polling, PollingConnection):
@@ -179,10 +189,25 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         if wanted.method == "GET":
             return _payload(await polling.poll())
         if len(request.body) > self._limits.message_bytes:
-            session.end("transport error", code=frames.TOO_BIG)
+            session.end("transport error", code=frames.TOO_BIG, told="payload is too long", closing="bad_request")
             raise Refusal(handshake.BAD_REQUEST, 413)
         polling.posted(request.body)
         return _payload(b"ok")
+
+    def _keep_unread(self, polling: PollingConnection) -> None:
+        self._unread[polling.sid] = polling
+        self._unread_due.add(polling)
+
+    def _forget_unread(self, polling: PollingConnection) -> None:
+        self._unread.pop(polling.sid, None)
+
+    async def _last_poll(self, sid: str) -> bytes:
+        """What a client had not fetched when its session ended; forgotten once it has."""
+        polling = self._unread[sid]
+        payload = await polling.poll()
+        if polling.is_read:
+            self._forget_unread(polling)
+        return payload
 
     def _session(self, sid: str) -> Session:
         """A session that lives. Raises `Refusal`."""
@@ -197,11 +222,25 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         address = self._client_address(request)
         if self._is_stopping:
             raise Refusal(handshake.FORBIDDEN, 503)
+        if self._pending.is_full_at(address):
+            again = {"Retry-After": str(ceil(self._patience.connect_timeout_seconds))}
+            raise Refusal(handshake.FORBIDDEN, 429, again, message=CROWDED)
         return Session(self.generate_id(), self, address, handshake.environ_of(request, address))
 
     def _open(self, session: Session) -> None:
         self.sockets[session.sid] = session
+        self._pending.add(session)
         self.heartbeat.opened(session)
+
+    def joined(self, session: Session) -> None:
+        """A namespace has let the client in: nobody needs its handshake any more."""
+        session.environ = None
+        self._pending.discard(session)
+
+    def left(self, session: Session) -> None:
+        """The client is in no namespace any more; it has the time-out of a new one to join another."""
+        self._pending.add(session)
+        self.heartbeat.expect_connect(session)
 
     def _open_packet(self, session: Session, upgrades: list[str]) -> bytes:
         return b"0" + orjson.dumps(
@@ -237,6 +276,7 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
     def session_ended(self, session: Session, reason: str) -> None:
         """Forgets a session at once, and tells the application in its turn."""
         self.sockets.pop(session.sid, None)
+        self._pending.discard(session)
         self._departures.append((session, reason))
         if len(self._departures) == 1:
             asyncio.get_running_loop().call_soon(self._depart, context=contextvars.Context())
@@ -262,7 +302,8 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         """Lets nobody in any more, says goodbye to everybody, waits until the last has gone or has lingered enough."""
         self._is_stopping = True
         for session in list(self.sockets.values()):
-            session.end("server disconnect", code=frames.RESTART, told="server is going away")
+            told = "server is going away"
+            session.end("server disconnect", code=frames.RESTART, told=told, closing="going_away")
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS + GOODBYE_SECONDS):
                 while self._departures or self._has_connections():

@@ -1,7 +1,9 @@
 """How fast one socket may ask, and what it hears when it asks faster.
 
 Invariant: refusing costs far less than handling: only the head of a refused packet is read, and an answer goes out
-only where one was asked for. DISCONNECT is never refused politely: a client that floods to its end is closed.
+only where one was asked for. DISCONNECT is never refused politely: a client that floods to its end is closed. Nor is
+a client refused for ever: one that is refused `most_refused` times without once keeping quiet until its whole burst
+has come back (2 s at 20/s and 40) is closed too.
 """
 
 from __future__ import annotations
@@ -15,27 +17,38 @@ from hub.realtime.packets import LivePacket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """So many events a second, and so many at once."""
+    """So many events a second, so many at once, and so many refused before the client is closed."""
 
     per_second: float
     burst: int
+    most_refused: int
 
 
 @dataclass(slots=True)
 class TokenBucket:
-    """What is left of a socket's rate; one token an event."""
+    """What is left of a socket's rate, one token an event; `refused` since the bucket was last full."""
 
     tokens: float
     refilled_at: float
+    refused: int = 0
 
-    def retry_after(self, now: float, rate: Rate) -> float:
-        """Takes a token and returns 0.0, or returns the seconds until there is one to take."""
+    def retry_after(self, now: float, rate: Rate, *, is_behind: bool = False) -> float:
+        """Takes a token and returns 0.0, or returns the seconds until it is worth asking again.
+
+        A client that has left a whole burst unworked `is_behind`, and gets none. Raises `FrameError` for one that has
+        been refused too often.
+        """
         self.tokens = min(float(rate.burst), self.tokens + (now - self.refilled_at) * rate.per_second)
         self.refilled_at = now
-        if self.tokens >= 1.0:
+        if self.tokens >= rate.burst:
+            self.refused = 0
+        if self.tokens >= 1.0 and not is_behind:
             self.tokens -= 1.0
             return 0.0
-        return (1.0 - self.tokens) / rate.per_second
+        self.refused += 1
+        if self.refused > rate.most_refused:
+            raise _too_many()
+        return (1.0 if is_behind else 1.0 - self.tokens) / rate.per_second
 
 
 def refusal(text: str, retry_after_seconds: float) -> LivePacket | None:
@@ -49,9 +62,13 @@ def refusal(text: str, retry_after_seconds: float) -> LivePacket | None:
     kind, namespace, number = head
     error = {"code": "rate_limited", "message": "too many events", "retry_after": round(retry_after_seconds, 3)}
     if kind == packets.DISCONNECT:
-        raise FrameError(POLICY, "too many events")
+        raise _too_many()
     if kind == packets.CONNECT:
         return LivePacket(packets.CONNECT_ERROR, {"message": error["message"], "data": error}, namespace=namespace)
     if kind == packets.EVENT and number is not None:
         return LivePacket(packets.ACK, [{"ok": False, "error": error}], namespace=namespace, id=number)
     return None
+
+
+def _too_many() -> FrameError:
+    return FrameError(POLICY, "too many events", closing="rate_limited")

@@ -33,15 +33,17 @@ WORDS = (
 class Refusal(Exception):
     """A request that is not let in."""
 
-    def __init__(self, code: int, status: int = 400, headers: dict[str, str] | None = None) -> None:
-        super().__init__(WORDS[code])
+    def __init__(
+        self, code: int, status: int = 400, headers: dict[str, str] | None = None, *, message: str = ""
+    ) -> None:
+        super().__init__(message or WORDS[code])
         self.code = code
         self.status = status
         self.headers = headers or {}
 
     def response(self) -> HTTPResponse:
         """The answer, in the reference implementation's shape."""
-        body = orjson.dumps({"code": self.code, "message": WORDS[self.code]})
+        body = orjson.dumps({"code": self.code, "message": str(self)})
         return HTTPResponse(body, self.status, self.headers, "application/json")
 
 
@@ -55,7 +57,7 @@ class Asked:
 
 
 def asked(request: Request, *, allow_polling: bool) -> Asked:
-    """Reads the query of a request. Raises `Refusal`."""
+    """Reads the query of a request, its checks in the reference's order. Raises `Refusal`."""
     try:
         query = parse_qs(request.query_string, keep_blank_values=True, max_num_fields=20)
     except ValueError as error:
@@ -64,13 +66,15 @@ def asked(request: Request, *, allow_polling: bool) -> Asked:
     if transports != ["websocket"] and not (allow_polling and transports == ["polling"]):
         raise Refusal(UNKNOWN_TRANSPORT)
     sids = query.get("sid", [])
+    is_websocket = transports == ["websocket"]
+    if len(sids) > 1:
+        raise Refusal(BAD_REQUEST)
+    if request.method != "GET" and not sids:
+        raise Refusal(BAD_METHOD)
     if query.get("EIO", ["4"] if sids else []) != ["4"]:
         raise Refusal(UNSUPPORTED_VERSION)
-    is_websocket = transports == ["websocket"]
-    if len(sids) > 1 or request.method not in ("GET", "POST"):
+    if request.method != "GET" and (is_websocket or request.method != "POST"):
         raise Refusal(BAD_REQUEST)
-    if request.method == "POST" and (not sids or is_websocket):
-        raise Refusal(BAD_METHOD)
     return Asked(sid=sids[0] if sids else None, is_websocket=is_websocket, method=request.method)
 
 

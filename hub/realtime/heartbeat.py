@@ -6,7 +6,6 @@ opened ─▶ ping after the interval ─▶ pong within the time-out ─▶ pin
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from hub.realtime import frames
@@ -21,6 +20,7 @@ class Patience:
     ping_interval_seconds: float
     ping_timeout_seconds: float
     connect_timeout_seconds: float
+    upgrade_timeout_seconds: float
 
 
 class Heartbeat:
@@ -28,6 +28,7 @@ class Heartbeat:
 
     def __init__(self, patience: Patience, deadlines: Deadlines) -> None:
         self._patience = patience
+        self._now = deadlines.now
         self._pings: Lane[Session] = deadlines.lane(patience.ping_interval_seconds, self._ping)
         self._pongs: Lane[Session] = deadlines.lane(patience.ping_timeout_seconds, self.end_if_silent)
         self._connects: Lane[Session] = deadlines.lane(patience.connect_timeout_seconds, self._end_if_nowhere)
@@ -50,12 +51,12 @@ class Heartbeat:
     def end_if_silent(self, session: Session) -> None:
         """Ends a session whose pong is overdue."""
         due = session.pong_due
-        if due is not None and due <= asyncio.get_running_loop().time():
-            session.end("ping timeout", code=frames.GOING_AWAY)
+        if due is not None and due <= self._now():
+            session.end("ping timeout", code=frames.GOING_AWAY, closing="ping_timeout")
 
     def _ping(self, session: Session) -> None:
         if not session.closed:
-            session.ping(pong_due=asyncio.get_running_loop().time() + self._patience.ping_timeout_seconds)
+            session.ping(pong_due=self._now() + self._patience.ping_timeout_seconds)
             self._pongs.add(session)
 
     def _end_if_nowhere(self, session: Session) -> None:

@@ -43,6 +43,11 @@ class Member:
         self.callbacks: dict[int, Callable[..., Any]] | None = None
         self.last_number = 0
 
+    @property
+    def is_in(self) -> bool:
+        """Whether the client was let in and has not begun to leave."""
+        return self.standing is Standing.CONNECTED
+
     def write(self, frame: bytes) -> bool:
         """Sends frames to the client, after its CONNECT."""
         if self.held is None:

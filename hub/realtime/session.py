@@ -1,8 +1,8 @@
-"""One Engine.IO v4 session: its packets, their order, and the rate at which its client may ask.
+"""One Engine.IO v4 session: what carries it, its packets, and how it ends.
 
-Invariant: what a client sends is worked off one packet at a time, in the order sent, and its end comes last;
-handlers of one socket never overtake each other. Nothing of the work outlives it: an idle session owns no task
-and no queue.
+Invariant: a session ends once, whoever ends it, and its keeper is told once. Whoever is in the default namespace
+hears why before it is closed from here: `closing {code, reconnect}`, then the close frame. An idle session owns no
+task and no queue; the order in which packets are handled is kept by turns.py, their rate by flood.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
+
 from hub.realtime import frames
 from hub.realtime.transport import Carrier
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 PING_PACKET, CLOSE_PACKET, NOOP_PACKET = b"2", b"1", b"6"
+DEFAULT_NAMESPACE = "/"
+# The codes of `closing` that the engine tells, and whether it makes sense to come back the same.
+RECONNECT = {"bad_request": False, "rate_limited": True, "too_slow": True, "ping_timeout": True, "going_away": True}
 
 
 class Keeper(Protocol):
@@ -59,7 +64,7 @@ class Gone:
         """Refuses."""
         return False
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, *, farewell: bytes = b"") -> None:
         """Nothing is left to close."""
 
 
@@ -118,21 +123,33 @@ class Session:
             else:
                 raise frames.FrameError(frames.PROTOCOL_ERROR, "unknown packet")
         except frames.FrameError as error:
-            self.end("transport error", code=error.code, told=error.reason)
+            self.end("transport error", code=error.code, told=error.reason, closing=error.closing)
 
     def ping(self, *, pong_due: float) -> None:
         """Asks the client whether it is there; it must answer until `pong_due` (loop time)."""
         self.pong_due = pong_due
         self.carrier.answer(PING_PACKET)
 
-    def end(self, reason: str, *, code: int, told: str = "") -> None:
-        """Ends the session: the keeper learns the reason, the client the WebSocket close code and `told`."""
+    def end(self, reason: str, *, code: int, told: str = "", closing: str = "") -> None:
+        """Ends the session: the keeper learns the reason, the client the WebSocket close code and `told`.
+
+        With `closing`, a word of `RECONNECT`, a client of the default namespace is sent that event first.
+        """
         carrier, self.carrier = self.carrier, GONE
         if carrier is GONE:
             return
         self.environ = None
-        carrier.close(code, told or reason)
+        member = self.members.get(DEFAULT_NAMESPACE)
+        is_told = bool(closing) and member is not None and member.is_in
+        carrier.close(code, told or reason, farewell=_CLOSING[closing] if is_told else b"")
         self.keeper.session_ended(self, reason)
+
+    def carrier_failed(self, carrier: Carrier, error: frames.FrameError) -> None:
+        """The client broke the rules of its transport: the session ends, unless another transport has taken over."""
+        if self.carrier is carrier:
+            self.end("transport error", code=error.code, told=error.reason, closing=error.closing)
+        else:
+            carrier.close(error.code, error.reason)
 
     def carrier_lost(self, carrier: Carrier, reason: str) -> None:
         """The transport is gone, and the session with it, unless another transport has taken over."""
@@ -147,3 +164,9 @@ class Session:
     def carrier_drained(self) -> None:
         """The client drains again."""
         self.keeper.session_drained(self)
+
+
+_CLOSING = {
+    code: frames.event_frame("closing", orjson.dumps({"code": code, "reconnect": is_worth_it}))
+    for code, is_worth_it in RECONNECT.items()
+}

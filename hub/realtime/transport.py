@@ -38,8 +38,8 @@ class Carrier(Protocol):
         """Sends one Engine.IO packet outside the client's bound: heartbeats, acknowledgements, pages."""
         ...
 
-    def close(self, code: int, reason: str) -> None:
-        """Ends the connection, telling code and reason where the transport can."""
+    def close(self, code: int, reason: str, *, farewell: bytes = b"") -> None:
+        """Ends the connection, telling `farewell` (text frames), code and reason where the transport can."""
         ...
 
 
@@ -52,6 +52,10 @@ class Owner(Protocol):
 
     def carrier_lost(self, carrier: Carrier, reason: str) -> None:
         """The connection is closing or gone; told once."""
+        ...
+
+    def carrier_failed(self, carrier: Carrier, error: FrameError) -> None:
+        """The client broke a rule; the owner closes the connection."""
         ...
 
     def carrier_slow(self) -> None:
@@ -135,20 +139,25 @@ class Connection(asyncio.Protocol):
         return False
 
     def answer(self, text: bytes) -> bool:
-        """Sends one packet that the client asked for, beside its bound; a client hoarding answers is cut off."""
+        """Sends one packet that the client asked for, beside its bound; a client hoarding answers is closed.
+
+        The goodbye waits behind what is hoarded: who reads before its linger ends learns why.
+        """
         transport = self._writable
         if transport is None:
             return False
         frame = frames.text_frame(text)
         queued_bytes = transport.get_write_buffer_size()
         if queued_bytes + len(frame) > self._bound_bytes * ANSWER_FACTOR:
-            self.abort()
+            self._failed(FrameError(frames.POLICY, "answers were not read", closing="too_slow"))
             return False
         self._allowance = (self._allowance if queued_bytes else 0) + len(frame)
         transport.write(frame)
         return True
 
-    def close(self, code: int = frames.NORMAL, reason: str = "", *, told: str = "server disconnect") -> None:
+    def close(
+        self, code: int = frames.NORMAL, reason: str = "", *, farewell: bytes = b"", told: str = "server disconnect"
+    ) -> None:
         """Says goodbye with a close frame; the owner learns `told` at once, the socket goes when the peer closes.
 
         Input is read and dropped until then, so that the goodbye is not lost in a reset; a peer that stays is cut
@@ -156,7 +165,7 @@ class Connection(asyncio.Protocol):
         """
         if self._writable is None:
             return
-        self._writable.write(frames.close_frame(code, reason))
+        self._writable.write(farewell + frames.close_frame(code, reason))
         self._leave(told)
         self._wire.linger(self)
 
@@ -187,9 +196,13 @@ class Connection(asyncio.Protocol):
         except FrameError as error:
             # What follows a breach has no frames to find the peer's goodbye in: ours, and the end of our side, must do.
             self._reader = None
-            self.close(error.code, error.reason, told="transport error")
+            self._failed(error)
             if self._transport.can_write_eof() and not self._transport.is_closing():
                 self._transport.write_eof()
+
+    def _failed(self, error: FrameError) -> None:
+        if self._owner is not None:
+            self._owner.carrier_failed(self, error)
 
     def _message(self, opcode: int, payload: bytes) -> None:
         if opcode == frames.TEXT:

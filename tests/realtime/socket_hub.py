@@ -19,18 +19,32 @@ from hub.realtime.joints import heed_every_signal
 
 PORT, OPTIONS = int(sys.argv[1]), json.loads(sys.argv[2])
 WORKERS = OPTIONS.pop("workers", 1)
+# Sanic's own settings, REQUEST_TIMEOUT and the like.
+CONFIG = OPTIONS.pop("config", {})
 
 SEEN: dict[str, list[Any]] = {"slow": [], "drained": [], "limited": [], "left": [], "worked": []}
+
+
+def drained(sid: str) -> None:
+    """As the fan-out does: a client that has caught up is told so."""
+    SEEN["drained"].append(sid)
+    connection = server.connection(sid)
+    if connection is not None:
+        connection.write(frames.text_frame(b'42["resync"]'))
+
 
 server = LiveServer(
     is_origin_allowed=lambda origin: origin in (None, "http://good.example"),
     client_address=lambda request: request.headers.get("x-test-address", request.ip),
     on_slow=SEEN["slow"].append,
-    on_drained=SEEN["drained"].append,
+    on_drained=drained,
     on_rate_limited=SEEN["limited"].append,
     **OPTIONS,
 )
 app = Sanic("socket_hub")
+app.config.update(CONFIG)
+# What connect handlers with the token "refuse late" wait for: GET /release.
+released = asyncio.Event()
 server.attach(app)
 
 
@@ -39,6 +53,10 @@ def register(namespace: str) -> None:
     async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = (auth or {}).get("token")
         if token == "refuse":
+            raise socketio.exceptions.ConnectionRefusedError("not you", {"code": "auth.refused"})
+        if token == "refuse late":
+            SEEN["worked"].append("refusing")
+            await released.wait()
             raise socketio.exceptions.ConnectionRefusedError("not you", {"code": "auth.refused"})
         if token == "explode":
             raise RuntimeError("planted")
@@ -127,6 +145,12 @@ async def ask_back(sid: str, question: str) -> None:
         SEEN["worked"].append(answer)
 
     await server.emit("question", question, to=sid, callback=answered)
+
+
+@app.get("/release")
+async def release(request: Request) -> Any:
+    released.set()
+    return json_response({})
 
 
 @app.get("/state")

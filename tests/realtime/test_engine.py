@@ -178,18 +178,31 @@ async def test_a_flood_is_refused_and_the_socket_stays(hub, joined):
     assert len((await hub.state())["limited"]) >= len(refused)
 
 
-async def test_a_hundred_thousand_junk_events_are_dropped(hub, joined):
-    opened = await joined(hub)
+async def test_who_sends_a_hundred_thousand_junk_events_is_told_and_closed(hub, joined, client):
+    witness, opened = await client(), await joined(hub)
     junk = opened.frame(1, b'42["message","junk"]')
     for _ in range(100):
         opened.writer.write(junk * 1000)
-        await opened.writer.drain()
-    opened.writer.write(opened.frame(9, b"done"))
-    handled = 0
-    while (frame := await opened.receive_frame()) != (10, b"done"):
-        handled += frame[1].startswith(b'42["message-back"')
-    assert handled < 200
+    heard = []
+    while (frame := await opened.receive_frame())[0] != 8:
+        heard.append(frame[1])
+    assert heard[-1] == b'42["closing",{"code":"rate_limited","reconnect":true}]'
+    assert (int.from_bytes(frame[1][:2], "big"), frame[1][2:]) == (1008, b"too many events")
+    assert len(heard) < 200
+    assert await witness.call("work", 1) == 1
     await hub.until(lambda state: state["sessions"] == 1)
+
+
+async def test_a_flood_before_joining_is_closed_without_an_event(hub, raw):
+    opened = await raw(hub)
+    await opened.receive()
+    opened.writer.write(opened.frame(1, b"40/nowhere") * 2000)
+    answers = 0
+    while (frame := await opened.receive_frame())[0] != 8:
+        assert frame[1].startswith(b"44/nowhere,")
+        answers += 1
+    assert (int.from_bytes(frame[1][:2], "big"), frame[1][2:]) == (1008, b"too many events")
+    assert 1000 <= answers <= 1100
 
 
 async def test_a_client_that_does_not_read_is_bounded_and_told(hub, joined, client):
@@ -208,6 +221,30 @@ async def test_a_client_that_does_not_read_is_bounded_and_told(hub, joined, clie
     assert taken < 20000
     assert most <= 64 * 1024
     await hub.until(lambda state: state["slow"] == state["drained"])
+
+
+async def test_who_hoards_answers_is_told_and_closed(hub, joined):
+    """Its bound is 64 KiB, and sixteen times that for answers; a megabyte fits into no kernel's buffer here."""
+    opened = await joined(hub)
+    opened.writer.transport.pause_reading()
+    for number in range(20):
+        opened.send(f'42{number}["page",500000]')
+    await hub.until(lambda state: state["sessions"] == 0)
+    opened.writer.transport.resume_reading()
+    heard = []
+    while (frame := await opened.receive_frame())[0] != 8:
+        heard.append(frame[1])
+    assert heard[-1] == b'42["closing",{"code":"too_slow","reconnect":true}]'
+    assert (int.from_bytes(frame[1][:2], "big"), frame[1][2:]) == (1008, b"answers were not read")
+    assert 2 <= len(heard) < 20
+
+
+async def test_everybody_is_told_when_the_server_goes(hubs, joined):
+    leaving = hubs()
+    opened = await joined(leaving)
+    leaving.process.terminate()
+    assert await opened.receive_event() == '42["closing",{"code":"going_away","reconnect":true}]'
+    assert await opened.closed() == (1012, "server is going away")
 
 
 async def test_a_page_larger_than_the_bound_arrives_whole(hub, joined):

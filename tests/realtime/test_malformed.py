@@ -58,6 +58,9 @@ def broken_frames(opened):
         "attachments announced": (opened.frame(text, b'452-["a",{"_placeholder":true,"num":0}]'), 1003),
         "attachments of an acknowledgement": (opened.frame(text, b"461-1[]"), 1003),
         "base64": (opened.frame(text, b"bAQID"), 1002),
+        "event to a namespace never joined": (opened.frame(text, b'42/custom,1["message"]'), 1002),
+        "joined twice": (opened.frame(text, b"40"), 1002),
+        "leaving what was never joined": (opened.frame(text, b"41/custom,"), 1002),
         "long namespace": (opened.frame(text, b"40/" + b"n" * 200), 1008),
     }
 
@@ -67,6 +70,7 @@ async def test_a_breach_closes_with_its_code(hub, joined, name):
     opened = await joined(hub)
     stream, code = broken_frames(opened)[name]
     opened.writer.write(stream)
+    assert await opened.receive_event() == '42["closing",{"code":"bad_request","reconnect":false}]'
     assert (await opened.closed())[0] == code
     opened.writer.write(opened.frame(8, b""))
     assert await opened.gone() == b""

@@ -49,14 +49,52 @@ async def test_polling_opens_a_session(http):
     assert (facts["pingInterval"], facts["pingTimeout"], facts["maxPayload"]) == (300, 1500, 64 * 1024)
 
 
-@pytest.mark.parametrize("query", ["transport=polling", "EIO=abc&transport=polling", "EIO=4", "EIO=4&transport=abc"])
-async def test_a_wrong_query_is_refused(http, query):
-    assert (await fetch(http, "GET", f"/socket.io/?{query}"))[0] == 400
+@pytest.mark.parametrize(
+    ("method", "query", "code", "message"),
+    [
+        ("GET", "EIO=4", 0, "Transport unknown"),
+        ("GET", "EIO=4&transport=abc", 0, "Transport unknown"),
+        ("GET", "EIO=4&transport=polling&transport=websocket", 0, "Transport unknown"),
+        ("GET", "EIO=4&transport=polling&sid=abc", 1, "Session ID unknown"),
+        ("POST", "EIO=4&transport=polling&sid=abc", 1, "Session ID unknown"),
+        ("POST", "EIO=4&transport=polling", 2, "Bad handshake method"),
+        ("PUT", "EIO=4&transport=polling", 2, "Bad handshake method"),
+        ("DELETE", "transport=websocket", 2, "Bad handshake method"),
+        ("GET", "EIO=4&transport=websocket", 3, "Bad request"),
+        ("GET", "EIO=4&transport=polling&sid=a&sid=b", 3, "Bad request"),
+        ("PUT", "EIO=4&transport=polling&sid=abc", 3, "Bad request"),
+        ("GET", "transport=polling", 5, "Unsupported protocol version"),
+        ("GET", "EIO=abc&transport=polling", 5, "Unsupported protocol version"),
+        ("GET", "EIO=3&transport=polling", 5, "Unsupported protocol version"),
+    ],
+)
+async def test_a_wrong_request_is_refused_as_the_reference_does(http, method, query, code, message):
+    """Codes and words of engine.io's `Server.errors`, checked in the order of its `verify` and `handshake`."""
+    async with http.request(method, f"/socket.io/?{query}") as response:
+        assert (response.status, response.content_type) == (400, "application/json")
+        assert await response.json() == {"code": code, "message": message}
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_a_wrong_method_is_refused(http, method):
-    assert (await fetch(http, method, POLLING))[0] == 400
+async def test_a_foreign_origin_is_refused_with_a_body(http):
+    async with http.get(POLLING, headers={"Origin": "http://evil.example"}) as response:
+        assert (response.status, await response.json()) == (403, {"code": 4, "message": "Forbidden"})
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_an_allowed_origin_may_read_every_answer(http, method):
+    async with http.request(method, POLLING, headers={"Origin": "http://good.example"}) as response:
+        assert response.status == {"GET": 200, "POST": 400, "OPTIONS": 204}[method]
+        assert response.headers["Access-Control-Allow-Origin"] == "http://good.example"
+        assert response.headers["Access-Control-Allow-Credentials"] == "true"
+        assert response.headers["Vary"] == "Origin"
+        assert ("Access-Control-Allow-Methods" in response.headers) == (method == "OPTIONS")
+
+
+async def test_a_payload_beyond_the_limit_ends_the_session(http):
+    path = f"{POLLING}&sid={await polling_session(http)}"
+    assert await fetch(http, "POST", path, "4" + "x" * 64 * 1024) == (413, '{"code":3,"message":"Bad request"}')
+    assert (await fetch(http, "GET", path))[0] == 400
 
 
 async def test_a_websocket_opens_a_session(hub, raw):
@@ -123,10 +161,18 @@ async def test_a_websocket_closes(hub, raw):
     assert (await opened.closed())[0] == 1000
 
 
-@pytest.mark.parametrize("body", ["abc", "", "4\x1e", "bAQIDBA==", "6", "\x1e".join(["3"] * 65)])
+@pytest.mark.parametrize(
+    "body", ["abc", "", "4\x1e", "bAQIDBA==", "6", "\x1e".join(["3"] * 65), "4", "4abc", "3\x1e42{}"]
+)
 async def test_a_malformed_payload_ends_the_session(http, body):
     path = f"{POLLING}&sid={await polling_session(http)}"
-    assert (await fetch(http, "POST", path, body))[0] in (400, 200)
+    assert await fetch(http, "POST", path, body) == (400, '{"code":3,"message":"Bad request"}')
+    assert (await fetch(http, "GET", path))[0] == 400
+
+
+async def test_nothing_after_a_goodbye_is_handled(http, hub):
+    path = f"{POLLING}&sid={await polling_session(http)}"
+    assert await fetch(http, "POST", path, "1\x1e4abc") == (200, "ok")
     assert (await fetch(http, "GET", path))[0] == 400
 
 
