@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(8, ge=2, le=200, description="Postgres connections of one process")
     access_token_seconds: int = Field(600, ge=60, le=3600, description="life of an access token")
     client_buffer_bytes: int = Field(
-        256 * 1024, ge=16 * 1024, description="bytes queued for one slow client before resync"
+        256 * 1024, ge=64 * 1024, description="bytes queued for one slow client before resync"
     )
     allow_polling: bool = Field(
         False, description="let clients come by HTTP long-polling too; one worker, and sticky routing between hosts"

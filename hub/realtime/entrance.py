@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
-from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
 
 import engineio
@@ -23,6 +22,7 @@ import orjson
 from sanic import HTTPResponse, Request, Sanic
 
 from hub.realtime import frames, handshake, joints
+from hub.realtime.bound import bound_of
 from hub.realtime.deadlines import Deadlines, Lane
 from hub.realtime.handshake import Asked, Refusal
 from hub.realtime.heartbeat import Heartbeat, Patience
@@ -38,8 +38,6 @@ LINGER_SECONDS = 3.0
 GOODBYE_SECONDS = 0.02
 # For how long the last words to a long-polling client wait for its next poll; the reference waits as long.
 LAST_POLL_SECONDS = 30.0
-# The kernel's share of a client's queue (it doubles the figure for its own bookkeeping).
-KERNEL_BUFFER_BYTES = 64 * 1024
 CROWDED = "too many connections of this address have not joined yet: try again"
 
 
@@ -161,13 +159,12 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         if self._wire is None or self._wire.connections is not taken.connections:
             self._wire = Wire(
                 message_bytes=self._limits.message_bytes,
-                buffer_bytes=self._limits.buffer_bytes,
+                bound=bound_of(self._limits.buffer_bytes),
                 linger=self._lingering.add,
                 connections=taken.connections,
             )
         connection = Connection(owner, self._wire, taken.transport)
         taken.transport.set_protocol(connection)
-        _bound_kernel_buffer(taken.transport)
         taken.transport.write(greeting)
         if taken.early_input:
             loop = asyncio.get_running_loop()
@@ -315,9 +312,3 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
 
 def _payload(body: bytes) -> HTTPResponse:
     return HTTPResponse(body, 200, {"Cache-Control": "no-store"}, "text/plain; charset=UTF-8")
-
-
-def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER_BYTES)

@@ -1,7 +1,7 @@
 """The fan-out: who of this worker's clients follows which topic, and the bytes that go to them.
 
 One encoding of a topic's change, the same bytes to every local client; all that is ready together for one client goes
-out in one write.
+out in one write, or in several when it is long: whoever does not take them all is told `resync` when it has drained.
 Everything here is synchronous: between two awaits of anybody else a worker stands at exactly one `pos`.
 
 Invariant: frames leave in the total order. A change of authority first flushes what came before it, then takes topics
@@ -11,34 +11,22 @@ away: nothing after its place reaches the socket that lost the right.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
 from hub.domain.topics import TopicKind
 from hub.observability import logs, metrics
+from hub.realtime.bound import MOST_WRITTEN_BYTES
 from hub.realtime.changes import Change
-from hub.realtime.frames import change_frame, event_frame
+from hub.realtime.frames import change_frame, event_packet
 from hub.realtime.tallies import Tallies
+from hub.realtime.transport import Carrier
 
 if TYPE_CHECKING:
     from hub.gateway.access import Access
 
 LOG = logs.get(__name__)
-# Changes of these entities may close topics.
-AUTHORITY = frozenset({"grant", "session", "user"})
 MOST_BUFFERED = 5_000
-
-
-class Client(Protocol):
-    """What the fan-out needs of a connection."""
-
-    def write(self, frame: bytes) -> bool:
-        """Queue a frame; False when the client is gone or over its bound."""
-        ...
-
-    def close(self, code: int, reason: str) -> None:
-        """Cut the connection, telling why."""
-        ...
 
 
 class Joining:
@@ -49,6 +37,14 @@ class Joining:
     def __init__(self) -> None:
         self.buffer: list[tuple[int, bytes]] = []
         self.is_lost = False
+
+    def take(self, numbered: tuple[int, bytes]) -> None:
+        """Keep a change (offset, body); too many of them are given up, and the subscribe with them."""
+        if len(self.buffer) < MOST_BUFFERED and not self.is_lost:
+            self.buffer.append(numbered)
+        else:
+            self.is_lost = True
+            self.buffer.clear()
 
 
 class TopicState:
@@ -65,7 +61,7 @@ class TopicState:
         self.access: Access | None = None
         self.head: int | None = None
         self.ring: deque[tuple[int, bytes]] = deque(maxlen=ring_changes)
-        self.live: dict[str, Client] = {}
+        self.live: dict[str, Carrier] = {}
         self.joining: dict[str, Joining] = {}
 
     def reach_back(self, after: int, bodies: list[bytes]) -> None:
@@ -81,16 +77,24 @@ class TopicState:
             self.ring.extendleft(reversed(numbered))
 
 
-class Fanout:
-    """All topics of one worker. `on_change` hears every change of authority or delivery, at its place."""
+# The frames that are ready to leave, in the order of each topic.
+Waiting: TypeAlias = dict[TopicState, list[bytes]]
 
-    def __init__(self, *, ring_changes: int, on_change: Callable[[Change], None]) -> None:
+
+class Fanout:
+    """All topics of one worker."""
+
+    def __init__(self, *, ring_changes: int) -> None:
         self._ring_changes = ring_changes
-        self._on_change = on_change
+        self._heard_by: dict[str, Callable[[Change], None]] = {}
         self.topics: dict[str, TopicState] = {}
         self._of_client: dict[str, set[str]] = {}
         self._dropped: dict[str, set[str]] = {}
         self._tallies = Tallies()
+
+    def hear(self, entities: Iterable[str], heard_by: Callable[[Change], None]) -> None:
+        """Call `heard_by` with every change of these entities at its place: what came before it has left then."""
+        self._heard_by.update(dict.fromkeys(entities, heard_by))
 
     def topic(self, name: str, kind: TopicKind) -> TopicState:
         """The topic, made when nobody here knew it."""
@@ -104,42 +108,38 @@ class Fanout:
         state.live.pop(sid, None)
         joining = state.joining[sid] = Joining()
         self._of_client.setdefault(sid, set()).add(state.name)
+        self._dropped.get(sid, set()).discard(state.name)
         return joining
 
-    def go_live(self, state: TopicState, sid: str, client: Client, *, after: int) -> bool:
+    def go_live(self, state: TopicState, sid: str, client: Carrier, *, after: int) -> bool:
         """Write what waited beyond offset `after`, and follow from now on. False: the join was superseded or lost."""
         joining = state.joining.pop(sid, None)
         if joining is None or joining.is_lost:
             return False
         state.head = max(state.head or 0, after)
         frames = [change_frame(body) for offset, body in joining.buffer if offset > after]
-        if frames and not client.write(b"".join(frames)):
-            self._drop(state, sid)
-        else:
+        if _is_taken(client, in_pieces(frames)):
             state.live[sid] = client
+        else:
+            self._drop(state, sid)
         return True
 
-    def leave(self, name: str, sid: str) -> bool:
-        """End a client's subscription; True when there was one."""
+    def leave(self, name: str, sid: str) -> None:
+        """End a client's subscription, if there is one."""
         topics = self._of_client.get(sid)
         if topics is None or name not in topics:
-            return False
+            return
         topics.discard(name)
         if not topics:
             del self._of_client[sid]
         self._dropped.get(sid, set()).discard(name)
         self._forget(name, sid)
-        return True
 
     def leave_all(self, sid: str) -> None:
         """The client is gone: O(its own topics)."""
         self._dropped.pop(sid, None)
         for name in self._of_client.pop(sid, ()):
             self._forget(name, sid)
-
-    def topics_of(self, sid: str) -> frozenset[str]:
-        """The topics that a client follows or is joining."""
-        return frozenset(self._of_client.get(sid, ()))
 
     def _forget(self, name: str, sid: str) -> None:
         state = self.topics.get(name)
@@ -152,23 +152,22 @@ class Fanout:
 
     def deliver(self, epoch: int, changes: list[Change]) -> None:
         """Bring a batch to the clients. The caller gives each change once, by rising `pos`."""
-        waiting: dict[str, list[bytes]] = {}
+        waiting: Waiting = {}
         frames = 0
         for change in changes:
             for name, offset, op in change.places:
                 state = self.topics.get(name)
                 if state is not None:
                     self._place(state, change, epoch, offset, op, waiting)
-            if change.entity in AUTHORITY or change.entity == "delivery":
+            heard_by = self._heard_by.get(change.entity)
+            if heard_by is not None:
                 frames += self._flush(waiting)
-                self._on_change(change)
+                heard_by(change)
         frames += self._flush(waiting)
         if changes:
             self._tallies.delivered(len(changes), frames, written_at=changes[0].at)
 
-    def _place(
-        self, state: TopicState, change: Change, epoch: int, offset: int, op: str, waiting: dict[str, list[bytes]]
-    ) -> None:
+    def _place(self, state: TopicState, change: Change, epoch: int, offset: int, op: str, waiting: Waiting) -> None:
         body = change.body(state.name, state.kind, epoch, offset, op)
         if body is None:
             # The database put an entity where no view shows it: clients see the hole, take a snapshot, nobody stalls.
@@ -177,60 +176,77 @@ class Fanout:
             state.ring.clear()
             state.head = offset
             return
-        state.ring.append((offset, body))
+        numbered = (offset, body)
+        state.ring.append(numbered)
         state.head = offset
         if state.live:
-            waiting.setdefault(state.name, []).append(change_frame(body))
+            frame = change_frame(body)
+            if state in waiting:
+                waiting[state].append(frame)
+            else:
+                waiting[state] = [frame]
         for joining in state.joining.values():
-            joining.buffer.append((offset, body))
-            if len(joining.buffer) > MOST_BUFFERED:
-                joining.is_lost = True
-                joining.buffer.clear()
+            joining.take(numbered)
 
-    def _flush(self, waiting: dict[str, list[bytes]]) -> int:
-        """One write per client for all that is ready; how many frames left."""
-        ready: dict[Client, list[bytes]] = {}
-        count = 0
-        for name, frames in waiting.items():
-            state = self.topics.get(name)
-            if state is None:
-                continue
-            joined = frames[0] if len(frames) == 1 else b"".join(frames)
-            count += len(frames) * len(state.live)
-            for client in state.live.values():
-                if client in ready:
-                    ready[client].append(joined)
-                else:
-                    ready[client] = [joined]
-        refused = {client for client, parts in ready.items() if not client.write(b"".join(parts))}
-        if refused:
-            self._drop_clients(refused, list(waiting))
+    def _flush(self, waiting: Waiting) -> int:
+        """As few writes per client as may be for all that is ready; how many frames left."""
+        if len(waiting) == 1:
+            ((state, frames),) = waiting.items()
+            self._flush_one(state, frames)
+        elif waiting:
+            self._flush_several(waiting)
+        count = sum([len(frames) * len(state.live) for state, frames in waiting.items()])
         waiting.clear()
         return count
 
-    def _drop_clients(self, refused: set[Client], names: list[str]) -> None:
-        for state in [self.topics[name] for name in names if name in self.topics]:
-            for sid in [sid for sid, client in state.live.items() if client in refused]:
-                self._drop(state, sid)
+    def _flush_one(self, state: TopicState, frames: list[bytes]) -> None:
+        """The same writes to every client of the topic."""
+        pieces = in_pieces(frames)
+        if len(pieces) == 1:
+            (piece,) = pieces
+            refused = [sid for sid, client in state.live.items() if not client.write(piece)]
+        else:
+            refused = [sid for sid, client in state.live.items() if not _is_taken(client, pieces)]
+        for sid in refused:
+            self._drop(state, sid)
+
+    def _flush_several(self, waiting: Waiting) -> None:
+        """For each client what is ready in all its topics."""
+        ready: dict[Carrier, list[bytes]] = {}
+        longest = 0
+        for state, frames in waiting.items():
+            pieces = in_pieces(frames)
+            longest += sum(map(len, pieces))
+            for client in state.live.values():
+                if client in ready:
+                    ready[client] += pieces
+                else:
+                    ready[client] = pieces.copy()
+        if longest <= MOST_WRITTEN_BYTES:
+            refused = {client for client, pieces in ready.items() if not client.write(b"".join(pieces))}
+        else:
+            refused = {client for client, pieces in ready.items() if not _is_taken(client, in_pieces(pieces))}
+        if refused:
+            for state in waiting:
+                for sid in [sid for sid, client in state.live.items() if client in refused]:
+                    self._drop(state, sid)
 
     def _drop(self, state: TopicState, sid: str) -> None:
         """A client that does not drain loses this topic until it does; nobody else waits for it."""
         state.live.pop(sid, None)
         self._dropped.setdefault(sid, set()).add(state.name)
-        metrics.SLOW_CLIENTS.inc()
 
-    def drained(self, sid: str, client: Client) -> None:
+    def drained(self, sid: str, client: Carrier) -> None:
         """A slow client has caught up: tell it which topics to take up again."""
         for name in self._dropped.pop(sid, ()):
-            client.write(resync_frame(name))
+            client.answer(resync_packet(name))
 
     def renew(self) -> None:
         """History was replaced: every client takes a new snapshot."""
         for state in self.topics.values():
-            frame = resync_frame(state.name)
-            for sid, client in state.live.items():
-                if not client.write(frame):
-                    self._dropped.setdefault(sid, set()).add(state.name)
+            packet = resync_packet(state.name)
+            for client in state.live.values():
+                client.answer(packet)
             for joining in state.joining.values():
                 joining.is_lost = True
             state.live.clear()
@@ -238,6 +254,24 @@ class Fanout:
             state.head = None
 
 
-def resync_frame(topic: str) -> bytes:
-    """The server dropped what it had queued for this client: subscribe again from the last offset."""
-    return event_frame("resync", b'{"topic":"%b"}' % topic.encode())
+def in_pieces(frames: list[bytes]) -> list[bytes]:
+    """The frames joined to as few writes as may be, none longer than `MOST_WRITTEN_BYTES` unless one frame is."""
+    if sum(map(len, frames)) <= MOST_WRITTEN_BYTES:
+        return [b"".join(frames)] if frames else []
+    pieces: list[bytes] = []
+    first = size = 0
+    for at, frame in enumerate(frames):
+        if size and size + len(frame) > MOST_WRITTEN_BYTES:
+            pieces.append(b"".join(frames[first:at]))
+            first, size = at, 0
+        size += len(frame)
+    return [*pieces, b"".join(frames[first:])]
+
+
+def _is_taken(client: Carrier, pieces: list[bytes]) -> bool:
+    return all(client.write(piece) for piece in pieces)
+
+
+def resync_packet(topic: str) -> bytes:
+    """The server dropped what it had queued for this client: subscribe again from the last offset. Never refused."""
+    return event_packet("resync", b'{"topic":"%b"}' % topic.encode())

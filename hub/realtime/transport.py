@@ -1,9 +1,8 @@
 """One client's WebSocket after the handshake: frames in, frames out, nothing in between.
 
-Invariant: what the hub keeps for a client is bounded. `write` refuses a frame beyond `buffer_bytes` in the process;
-the kernel keeps at most `SO_SNDBUF` more, which the engine sets per socket (asking the kernel for its queue
-would cost a system call a delivery). No task, no queue and no timer exists per connection or per delivery:
-bytes go to the transport, which hands them to the kernel at once while nothing is queued.
+Invariant: what the hub keeps for a client is within its bound (bound.py), however long a write is: `write` refuses what
+passes it. No task, no queue and no timer exists per connection or per delivery: bytes go to the transport, which hands
+them to the kernel at once while nothing is queued.
 
     open ──close()──▶ closing (close frame sent, input read and dropped) ──peer closes, or linger ends──▶ gone
 """
@@ -11,15 +10,15 @@ bytes go to the transport, which hands them to the kernel at once while nothing 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 from hub.realtime import frames
+from hub.realtime.bound import Backlog, Bound
 from hub.realtime.frames import FrameError, FrameReader
-
-# Answers are not refused by the client's bound (a page of a snapshot is one write), but not without end either.
-ANSWER_FACTOR = 16
 
 
 class Carrier(Protocol):
@@ -31,7 +30,7 @@ class Carrier(Protocol):
         ...
 
     def write(self, frame: bytes) -> bool:
-        """Sends complete text frames; False when the client is gone or its bound is reached (nothing was queued)."""
+        """Sends complete text frames; False when the client is gone or they pass its bound (nothing was queued)."""
         ...
 
     def answer(self, text: bytes) -> bool:
@@ -72,7 +71,7 @@ class Wire:
     """What all connections of one server share."""
 
     message_bytes: int
-    buffer_bytes: int
+    bound: Bound
     linger: Callable[[Connection], None]
     connections: set[asyncio.Protocol]
 
@@ -81,12 +80,11 @@ class Connection(asyncio.Protocol):
     """A WebSocket that writes straight to its transport; see the module for what is bounded, and how."""
 
     __slots__ = (
-        "_allowance",
-        "_bound_bytes",
-        "_free",
+        "_backlog",
         "_is_slow",
         "_owner",
         "_reader",
+        "_room_bytes",
         "_transport",
         "_wire",
         "_writable",
@@ -98,13 +96,15 @@ class Connection(asyncio.Protocol):
         self._reader: FrameReader | None = FrameReader(wire.message_bytes)
         self._transport = transport
         self._writable: asyncio.Transport | None = transport
-        # The transport while nothing is queued in it: then a frame of any length may go.
-        self._free: asyncio.Transport | None = transport
-        self._bound_bytes = wire.buffer_bytes
-        self._allowance = 0
+        # How long a write may be that looks no further: 0 as soon as anything is queued.
+        self._room_bytes = wire.bound.held_bytes
+        self._backlog: Backlog | None = None
         self._is_slow = False
         # The transport tells us as soon as it queues, and when its queue is empty again.
         transport.set_write_buffer_limits(high=0)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(SOL_SOCKET, SO_SNDBUF, wire.bound.kernel_bytes)
         wire.connections.add(self)
 
     @property
@@ -115,28 +115,39 @@ class Connection(asyncio.Protocol):
     def write(self, frame: bytes) -> bool:
         """Sends complete server frames (`frames.event_frame`), the same bytes for every subscriber.
 
-        False when the client is gone, or would hold more than its bound: nothing was queued then, and
-        `on_slow` was told, once until the client has drained.
+        False when the client is gone, or would hold more than its bound: nothing was queued then, and the owner was
+        told, once until the client has drained.
         """
-        transport = self._free
-        if transport is None:
+        if len(frame) > self._room_bytes:
             return self._write_behind(frame)
-        transport.write(frame)
+        self._transport.write(frame)
         return True
 
     def _write_behind(self, frame: bytes) -> bool:
-        """Sends a frame behind what is queued, if the bound allows it, or what only answers have lifted above it."""
-        transport = self._writable
+        """Sends a frame behind what is queued, if the bound allows it: answers lie beside it."""
+        transport, backlog = self._writable, self._backlog
         if transport is None:
             return False
         queued_bytes = transport.get_write_buffer_size()
-        if not queued_bytes or queued_bytes + len(frame) <= self._bound_bytes + self._allowance:
-            transport.write(frame)
-            return True
-        if not self._is_slow and self._owner is not None:
-            self._is_slow = True
-            self._owner.carrier_slow()
-        return False
+        room_bytes = self._wire.bound.held_bytes - queued_bytes
+        if backlog is not None and len(frame) > room_bytes:
+            room_bytes += backlog.answers_bytes(queued_bytes)
+        if len(frame) > room_bytes:
+            self._refuse()
+            return False
+        transport.write(frame)
+        if backlog is not None:
+            backlog.wrote(len(frame))
+        return True
+
+    def _refuse(self) -> None:
+        if self._is_slow or self._owner is None:
+            return
+        self._is_slow = True
+        self._owner.carrier_slow()
+        if self._backlog is None:
+            # One frame alone is longer than the bound: nothing is queued whose end would tell.
+            asyncio.get_running_loop().call_soon(self._drained, context=contextvars.Context())
 
     def answer(self, text: bytes) -> bool:
         """Sends one packet that the client asked for, beside its bound; a client hoarding answers is closed.
@@ -148,11 +159,18 @@ class Connection(asyncio.Protocol):
             return False
         frame = frames.text_frame(text)
         queued_bytes = transport.get_write_buffer_size()
-        if queued_bytes + len(frame) > self._bound_bytes * ANSWER_FACTOR:
+        if queued_bytes + len(frame) > self._wire.bound.answers_bytes:
+            self._refuse()
             self._failed(FrameError(frames.POLICY, "answers were not read", closing="too_slow"))
             return False
-        self._allowance = (self._allowance if queued_bytes else 0) + len(frame)
+        backlog = self._backlog
         transport.write(frame)
+        if backlog is not None:
+            backlog.answered(len(frame))
+        elif self._backlog is not None:
+            # This answer is the first that the kernel does not take whole.
+            self._backlog = Backlog(0)
+            self._backlog.answered(transport.get_write_buffer_size())
         return True
 
     def close(
@@ -180,7 +198,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _leave(self, told: str) -> None:
-        owner, self._owner, self._writable, self._free = self._owner, None, None, None
+        owner, self._owner, self._writable, self._room_bytes = self._owner, None, None, 0
         if owner is not None:
             owner.carrier_lost(self, told)
 
@@ -209,29 +227,29 @@ class Connection(asyncio.Protocol):
             if self._owner is not None:
                 self._owner.text_received(frames.utf8(payload))
         elif opcode == frames.PING:
-            self._pong(payload)
+            self.write(frames.pong_frame(payload))
         elif opcode == frames.CLOSE:
             code = frames.close_code(payload)
             self.close(code, told="transport close")
             self._transport.close()
-
-    def _pong(self, payload: bytes) -> None:
-        transport = self._writable
-        if transport is not None and transport.get_write_buffer_size() < self._bound_bytes:
-            transport.write(frames.pong_frame(payload))
 
     def eof_received(self) -> bool:
         """The peer has closed its side; the transport closes ours."""
         return False
 
     def pause_writing(self) -> None:
-        """The transport has begun to queue."""
-        self._free = None
+        """The transport has begun to queue: it says so within the write."""
+        self._room_bytes = 0
+        self._backlog = Backlog(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """The transport has sent all that it had queued."""
-        self._allowance = 0
-        self._free = self._writable
+        self._backlog = None
+        if self._writable is not None:
+            self._room_bytes = self._wire.bound.held_bytes
+        self._drained()
+
+    def _drained(self) -> None:
         if self._is_slow:
             self._is_slow = False
             if self._owner is not None:

@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from hub.domain.topics import TopicKind
+from hub.realtime.bound import MOST_WRITTEN_BYTES
 from hub.realtime.changes import Change
-from hub.realtime.fanout import Fanout
+from hub.realtime.fanout import MOST_BUFFERED, Fanout, resync_packet
 from hub.realtime.frames import change_frame, event_frame, texts_of
 
 KITCHEN, OTHER, ORDER = "kitchen:1", "kitchen:2", "order:1"
@@ -16,8 +17,11 @@ KITCHEN, OTHER, ORDER = "kitchen:1", "kitchen:2", "order:1"
 class Writer:
     """A client that keeps what is written to it, until it is told to refuse."""
 
+    queued_bytes = 0
+
     def __init__(self) -> None:
         self.writes: list[bytes] = []
+        self.answers: list[bytes] = []
         self.is_full = False
 
     def write(self, frame: bytes) -> bool:
@@ -25,7 +29,11 @@ class Writer:
             self.writes.append(frame)
         return not self.is_full
 
-    def close(self, code: int, reason: str) -> None:
+    def answer(self, text: bytes) -> bool:
+        self.answers.append(text)
+        return True
+
+    def close(self, code: int, reason: str, *, farewell: bytes = b"") -> None:
         raise AssertionError((code, reason))
 
     def told(self, at: int = 0) -> list[tuple[str, int]]:
@@ -49,7 +57,7 @@ def follow(fanout: Fanout, writer: Writer, *topics: str) -> None:
 
 @pytest.fixture
 def fanout() -> Fanout:
-    return Fanout(ring_changes=16, on_change=lambda _: None)
+    return Fanout(ring_changes=16)
 
 
 async def test_all_that_is_ready_for_a_client_is_one_write(fanout: Fanout):
@@ -73,8 +81,8 @@ async def test_a_client_that_does_not_drain_loses_every_topic_of_the_write_and_n
     fanout.deliver(1, [change(2, (KITCHEN, 2), (OTHER, 1))])
     assert slow.told() == [(OTHER, 1)]
     fanout.drained(str(id(slow)), slow)
-    resync = sorted(event_frame("resync", b'{"topic":"%b"}' % name.encode()) for name in (KITCHEN, ORDER))
-    assert sorted(slow.writes[1:]) == resync
+    assert len(slow.writes) == 1
+    assert sorted(slow.answers) == [resync_packet(KITCHEN), resync_packet(ORDER)]
     assert [told for at in range(2) for told in quick.told(at)] == [(KITCHEN, 1), (ORDER, 1), (KITCHEN, 2)]
 
 
@@ -89,6 +97,54 @@ async def test_a_client_that_does_not_drain_hears_of_replaced_history_once_it_do
     follow(fanout, slow, KITCHEN)
     slow.is_full = True
     fanout.renew()
-    slow.is_full = False
     fanout.drained(str(id(slow)), slow)
-    assert slow.writes == [event_frame("resync", b'{"topic":"%b"}' % KITCHEN.encode())]
+    assert slow.answers == [resync_packet(KITCHEN)]
+
+
+@pytest.mark.parametrize("again", ["subscribed", "left"])
+async def test_a_topic_that_was_taken_up_or_left_meanwhile_is_not_resynced(fanout: Fanout, again: str):
+    slow = Writer()
+    follow(fanout, slow, KITCHEN)
+    slow.is_full = True
+    fanout.deliver(1, [change(1, (KITCHEN, 1))])
+    slow.is_full = False
+    if again == "subscribed":
+        follow(fanout, slow, KITCHEN)
+    else:
+        fanout.leave(KITCHEN, str(id(slow)))
+    fanout.drained(str(id(slow)), slow)
+    assert slow.answers == []
+
+
+async def test_what_is_heard_at_its_place_comes_behind_all_that_stands_before_it(fanout: Fanout):
+    client, heard = Writer(), []
+    follow(fanout, client, KITCHEN)
+    fanout.hear(["order"], lambda one: heard.append((one.pos, len(client.writes))))
+    fanout.deliver(1, [change(1, (KITCHEN, 1)), change(2, (KITCHEN, 2))])
+    assert heard == [(1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("topics", [(KITCHEN,), (KITCHEN, ORDER)], ids=["one topic", "two topics"])
+async def test_no_write_of_many_frames_is_long(fanout: Fanout, topics: tuple[str, ...]):
+    client = Writer()
+    follow(fanout, client, *topics)
+    fanout.deliver(1, [change(at, *((name, at) for name in topics)) for at in range(1, 2_001)])
+    assert max(map(len, client.writes)) <= MOST_WRITTEN_BYTES
+    assert len(client.writes) <= 2 * sum(map(len, client.writes)) // MOST_WRITTEN_BYTES + 1
+    told = [each for at in range(len(client.writes)) for each in client.told(at)]
+    for name in topics:
+        assert [offset for topic, offset in told if topic == name] == list(range(1, 2_001))
+
+
+async def test_a_join_that_would_buffer_too_much_is_lost(fanout: Fanout):
+    client, state = Writer(), fanout.topic(KITCHEN, TopicKind.KITCHEN)
+    fanout.join(state, "slow")
+    fanout.deliver(1, [change(at, (KITCHEN, at)) for at in range(1, MOST_BUFFERED + 1)])
+    assert fanout.go_live(state, "slow", client, after=0)
+    assert sum(len(client.told(at)) for at in range(len(client.writes))) == MOST_BUFFERED
+    fanout.join(state, "slow")
+    fanout.deliver(1, [change(at, (KITCHEN, at)) for at in range(MOST_BUFFERED + 1, 2 * MOST_BUFFERED + 3)])
+    assert state.joining["slow"].buffer == []
+    client.writes.clear()
+    assert not fanout.go_live(state, "slow", client, after=0)
+    assert client.writes == [] and "slow" not in state.live

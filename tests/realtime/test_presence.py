@@ -26,7 +26,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 def worker(redis: Redis, *followers: str, lease_seconds: float = 10.0) -> tuple[Fanout, Presence]:
     """A worker whose clients follow the topic."""
-    fanout = Fanout(ring_changes=16, on_change=lambda _: None)
+    fanout = Fanout(ring_changes=16)
     for sid in followers:
         fanout.join(fanout.topic(TOPIC, TopicKind.OPERATIONS), sid)
     return fanout, Presence(redis=redis, fanout=fanout, lease_seconds=lease_seconds)
