@@ -179,10 +179,11 @@ def _live_and_die(app: Sanic[Any, Any], server: LiveServer, settings: Settings, 
             settings, database=database, redis=redis, authority=authority, rings=rings, nudge=nudge,
             take_positions=live.intake.take,
         )  # fmt: skip
-        app.ctx.health = Health(workers, lambda: live.reader.silence_seconds)
+        app.ctx.health = Health(workers)
         await live.start()
         loops = {
-            "beat": workers.beat, "nudge": nudge.run, "watch": app.ctx.house.watch.run, **following(settings, rings),
+            "beat": partial(workers.beat, lambda: live.reader.silence_seconds),
+            "nudge": nudge.run, "watch": app.ctx.house.watch.run, **following(settings, rings),
         }  # fmt: skip
         tasks.extend(asyncio.create_task(for_ever(name, run)) for name, run in loops.items())
         tune_garbage_collector()

@@ -32,7 +32,9 @@ from hub.embedded.readiness import Announcements
 from tests.signing import token_for
 from tests.town import DATA_SECRET, PATIENCE_SECONDS, SECRET, Town, found, sequenced, sequencing
 
+SERVED = ("-m", "hub.cli")
 RENAME = "update item set name = $2 where id = $1"
+PACE_SECONDS = 0.005
 SESSION = """
 insert into session (person_id, kind, expires_at) values ($1, 'minted', clock_timestamp() + interval '1 hour')
 returning id::text
@@ -70,8 +72,10 @@ class HubProcess:
                 os.kill(other.pid, signal.SIGCONT)
 
 
-def hub_process(database_url: str, redis_url: str, directory: Path, **settings: object) -> HubProcess:
-    """A hub of the production profile, not started."""
+def hub_process(
+    database_url: str, redis_url: str, directory: Path, *, program: tuple[str, ...] = SERVED, **settings: object
+) -> HubProcess:
+    """A hub of the production profile, not started; `program` is what Python runs in place of the command line."""
     port = claim(0, name="a hub")
     url = f"http://{LOOPBACK}:{port}"
     heard = Announcements(directory / f"{port}")
@@ -83,7 +87,7 @@ def hub_process(database_url: str, redis_url: str, directory: Path, **settings: 
         "HOTPASS_READY_SOCKET": str(heard.path),
         **{f"HOTPASS_{name.upper()}": str(value) for name, value in settings.items()},
     }  # fmt: skip
-    command = [sys.executable, "-P", "-m", "hub.cli", "serve", "hub"]
+    command = [sys.executable, "-P", *program, "serve", "hub"]
     recipe = Recipe(
         name=f"hub {port}", log=log, prepare=heard.open_anew, release=heard.close,
         launch=partial(spawn, command, log=log, environment=environment),
@@ -114,6 +118,7 @@ class Pair(Hall):
     """A hall whose hubs are processes: one of two workers, or two of any number."""
 
     hubs: tuple[HubProcess, ...]
+    database_url: str
 
     async def listen(self, sockets: AsyncExitStack, worker: int, token: str) -> Listener:
         """Somebody at worker 0 or 1, until the stack is closed. Raises `ConnectRefused`."""
@@ -134,10 +139,51 @@ async def pair_of_hubs(database_url: str, redis_url: str, *, hubs: int = 2, **se
             await sequenced(conn)
             try:
                 await asyncio.gather(*(hub.process.start_async() for hub in started))
-                yield Pair(urls=tuple(hub.url for hub in started), hubs=started, conn=conn, town=town)
+                urls = tuple(hub.url for hub in started)
+                yield Pair(urls=urls, hubs=started, conn=conn, town=town, database_url=database_url)
             finally:
                 await asyncio.gather(*(hub.process.stop_async() for hub in started))
     await conn.close()
+
+
+@dataclass(slots=True)
+class Writer:
+    """Gives one dish a new name over and over, on a connection of its own."""
+
+    names: list[str] = field(default_factory=list)
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, database_url: str, item_id: str) -> None:
+        """Write until cancelled; a name counts once it is committed."""
+        conn = await asyncpg.connect(database_url)
+        try:
+            while True:
+                await conn.execute(RENAME, item_id, name := f"name {len(self.names)}")
+                self.names.append(name)
+                self.written.set()
+                await asyncio.sleep(PACE_SECONDS)  # a pace, not a wait
+        finally:
+            conn.terminate()
+
+    async def more(self, number: int = 5) -> None:
+        """Wait until so many more names were written."""
+        wanted = len(self.names) + number
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.names) < wanted:
+                self.written.clear()
+                await self.written.wait()
+
+
+@asynccontextmanager
+async def writing(pair: Pair, *, item: int = 0) -> AsyncIterator[Writer]:
+    """A writer of one of the town's dishes until the end of the block."""
+    writer = Writer()
+    task = asyncio.create_task(writer.run(pair.database_url, pair.town.item_ids[item]))
+    try:
+        yield writer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def token_of(person_id: str, *, session_id: str = "", lifetime_seconds: int = 600) -> str:
@@ -165,6 +211,9 @@ class Listener:
 
     def told(self, event: str) -> list[Any]:
         return [payload for name, payload in self.events if name == event]
+
+    def offsets(self, topic: str) -> list[int]:
+        return [change["offset"] for change in self.changes(topic)]
 
     def changes(self, topic: str) -> list[dict[str, Any]]:
         return [change for change in self.told("change") if change["topic"] == topic]

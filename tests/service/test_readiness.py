@@ -74,6 +74,26 @@ async def test_a_hub_is_not_ready_while_one_of_its_workers_still_starts_or_is_st
     await answer_where(hub, 200, start=whole["start"])
 
 
+async def test_a_deaf_worker_makes_the_whole_start_not_ready_whoever_is_asked(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    deaf_hub = (str(Path(__file__).with_name("deaf_hub.py")),)
+    hub = hub_process(database_url, redis_url, tmp_path, hub_workers=WORKERS, program=deaf_hub)
+    async with sequencing(database_url, redis_url):
+        try:
+            await hub.process.start_async()
+            await answer_where(hub, 200)
+            deaf, other = (worker.pid for worker in hub.workers())
+            os.kill(deaf, signal.SIGUSR1)
+            await answer_where(hub, 503, workers_up=WORKERS, deafest_worker=deaf)
+            for silent in (deaf, other):  # each of the two answers alone while its sibling stands still
+                os.kill(silent, signal.SIGSTOP)
+                await answer_where(hub, 503, deafest_worker=deaf)
+                os.kill(silent, signal.SIGCONT)
+        finally:
+            await hub.process.stop_async()
+
+
 async def test_a_second_start_has_another_name(hub: HubProcess) -> None:
     await hub.process.start_async()
     _, first = await answer_where(hub, 200)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import time
 
 import aiohttp
 
@@ -30,7 +30,7 @@ async def test_a_hub_is_ready_once_it_is_whole(cast: Cast) -> None:
 
 def test_a_start_is_not_ready_before_all_its_workers_are() -> None:
     workers = Workers(2)
-    health = Health(workers, lambda: 0.0)
+    health = Health(workers)
     assert (health.report()["ready"], health.report()["workers_up"]) == (False, 0)
     workers.claim()
     assert health.report()["ready"] is False
@@ -41,14 +41,16 @@ def test_a_start_is_not_ready_before_all_its_workers_are() -> None:
 def test_a_worker_that_misses_changes_is_not_ready() -> None:
     workers = Workers(1)
     workers.claim()
-    silent_since = time.monotonic() - 60
-    assert Health(workers, lambda: time.monotonic() - silent_since).report()["ready"] is False
+    workers.tell(60.0)
+    report = Health(workers).report()
+    assert (report["ready"], report["workers_up"], report["deafest_worker"]) == (False, 1, os.getpid())
+    assert report["pipeline_silence_seconds"] >= 60
 
 
 def test_a_worker_that_goes_is_not_ready() -> None:
     workers = Workers(1)
     workers.claim()
-    health = Health(workers, lambda: 0.0)
+    health = Health(workers)
     health.is_draining = True
     assert health.report()["ready"] is False
 
