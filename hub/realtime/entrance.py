@@ -27,7 +27,7 @@ from hub.realtime.deadlines import Deadlines, Lane
 from hub.realtime.handshake import Asked, Refusal
 from hub.realtime.heartbeat import Heartbeat, Patience
 from hub.realtime.pending import Pending
-from hub.realtime.polling import PollingConnection, Upgrade
+from hub.realtime.polling import PollingConnection, Unread, Upgrade
 from hub.realtime.session import Session
 from hub.realtime.transport import Connection, Owner, Wire
 
@@ -36,8 +36,6 @@ LOG = logging.getLogger(__name__)
 DEPARTURES_PER_TURN = 100
 LINGER_SECONDS = 3.0
 GOODBYE_SECONDS = 0.02
-# For how long the last words to a long-polling client wait for its next poll; the reference waits as long.
-LAST_POLL_SECONDS = 30.0
 CROWDED = "too many connections of this address have not joined yet: try again"
 
 
@@ -94,8 +92,7 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
         self._deadlines = Deadlines()
         self.heartbeat = Heartbeat(patience, self._deadlines)
         self._upgrades_due: Lane[Upgrade] = self._deadlines.lane(patience.upgrade_timeout_seconds, self._expect_upgrade)
-        self._unread: dict[str, PollingConnection] = {}
-        self._unread_due: Lane[PollingConnection] = self._deadlines.lane(LAST_POLL_SECONDS, self._forget_unread)
+        self._unread = Unread(self._deadlines)
         self._lingering: Lane[Connection] = self._deadlines.lane(LINGER_SECONDS, Connection.abort)
         self._departures: deque[tuple[Session, str]] = deque()
         self._pending = Pending(limits.pending_per_address)
@@ -174,11 +171,11 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
     async def _serve_polling(self, request: Request, wanted: Asked) -> HTTPResponse:
         if wanted.sid is None:
             session = self._new_session(request)
-            session.carrier = PollingConnection(session, self._limits.buffer_bytes, on_unread=self._keep_unread)
+            session.carrier = PollingConnection(session, self._limits.buffer_bytes, on_unread=self._unread.keep)
             self._open(session)
             return _payload(self._open_packet(session, ["websocket"]))
-        if wanted.method == "GET" and wanted.sid in self._unread:
-            return _payload(await self._last_poll(wanted.sid))
+        if wanted.method == "GET" and (last_words := self._unread.poll(wanted.sid)):
+            return _payload(last_words)
         session = self._session(wanted.sid)
         polling = session.carrier
         if not isinstance(polling, PollingConnection):
@@ -190,21 +187,6 @@ class LiveEngine(engineio.AsyncServer):  # type: ignore[misc]  # the library has
             raise Refusal(handshake.BAD_REQUEST, 413)
         polling.posted(request.body)
         return _payload(b"ok")
-
-    def _keep_unread(self, polling: PollingConnection) -> None:
-        self._unread[polling.sid] = polling
-        self._unread_due.add(polling)
-
-    def _forget_unread(self, polling: PollingConnection) -> None:
-        self._unread.pop(polling.sid, None)
-
-    async def _last_poll(self, sid: str) -> bytes:
-        """What a client had not fetched when its session ended; forgotten once it has."""
-        polling = self._unread[sid]
-        payload = await polling.poll()
-        if polling.is_read:
-            self._forget_unread(polling)
-        return payload
 
     def _session(self, sid: str) -> Session:
         """A session that lives. Raises `Refusal`."""

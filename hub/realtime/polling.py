@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from hub.realtime import frames
 from hub.realtime.bound import ANSWER_FACTOR
+from hub.realtime.deadlines import Deadlines, Lane
 from hub.realtime.frames import FrameError
 from hub.realtime.session import CLOSE, CLOSE_PACKET, MESSAGE, NOOP_PACKET, PONG, Session
 from hub.realtime.transport import Carrier, Connection
@@ -23,6 +24,8 @@ SEPARATOR = "\x1e"
 MOST_PACKETS = 64
 # python-engineio's client refuses a payload of more.
 MOST_PACKETS_A_POLL = 16
+# For how long the last words to a client wait for its next poll; the reference waits as long.
+LAST_POLL_SECONDS = 30.0
 PROBE, PROBED, UPGRADE_PACKET = "2probe", b"3probe", "5"
 
 
@@ -137,12 +140,11 @@ class PollingConnection:
                 raise
             finally:
                 self._poll = None
-        return SEPARATOR.encode().join(self._take(MOST_PACKETS_A_POLL)) or NOOP_PACKET
+        return self.fetch() or NOOP_PACKET
 
-    @property
-    def is_read(self) -> bool:
-        """Whether nothing is left to fetch."""
-        return not self._packets
+    def fetch(self) -> bytes:
+        """The next payload of what is queued; empty when all was fetched."""
+        return SEPARATOR.encode().join(self._take(MOST_PACKETS_A_POLL))
 
     def _take(self, most: int) -> list[bytes]:
         packets, self._packets = self._packets[:most], self._packets[most:]
@@ -189,6 +191,30 @@ class PollingConnection:
         self._wake()
         # NOTE: last, because whoever hears it writes to this connection: that must go to the WebSocket.
         self._tell_drained()
+
+
+class Unread:
+    """What clients had not fetched when their sessions ended, for so long that each may ask once more."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._of_session: dict[str, PollingConnection] = {}
+        self._due: Lane[PollingConnection] = deadlines.lane(LAST_POLL_SECONDS, self._forget)
+
+    def keep(self, polling: PollingConnection) -> None:
+        """A session has ended with something queued."""
+        self._of_session[polling.sid] = polling
+        self._due.add(polling)
+
+    def poll(self, sid: str) -> bytes:
+        """The next payload of a session that has ended; empty for one that left nothing."""
+        polling = self._of_session.get(sid)
+        payload = b"" if polling is None else polling.fetch()
+        if not payload:
+            self._of_session.pop(sid, None)
+        return payload
+
+    def _forget(self, polling: PollingConnection) -> None:
+        self._of_session.pop(polling.sid, None)
 
 
 class Upgrade:
