@@ -211,21 +211,12 @@ class Fanout:
             self._drop(state, sid)
 
     def _flush_several(self, waiting: Waiting) -> None:
-        """For each client what is ready in all its topics."""
-        ready: dict[Carrier, list[bytes]] = {}
-        longest = 0
-        for state, frames in waiting.items():
-            pieces = in_pieces(frames)
-            longest += sum(map(len, pieces))
-            for client in state.live.values():
-                if client in ready:
-                    ready[client] += pieces
-                else:
-                    ready[client] = pieces.copy()
-        if longest <= MOST_WRITTEN_BYTES:
-            refused = {client for client, pieces in ready.items() if not client.write(b"".join(pieces))}
+        """To every client what is ready in all its topics."""
+        ready = _parts(waiting)
+        if sum([len(frame) for frames in waiting.values() for frame in frames]) <= MOST_WRITTEN_BYTES:
+            refused = {client for client, parts in ready.items() if not client.write(b"".join(parts))}
         else:
-            refused = {client for client, pieces in ready.items() if not _is_taken(client, in_pieces(pieces))}
+            refused = {client for client, parts in ready.items() if not _is_taken(client, in_pieces(parts))}
         if refused:
             for state in waiting:
                 for sid in [sid for sid, client in state.live.items() if client in refused]:
@@ -266,6 +257,22 @@ def in_pieces(frames: list[bytes]) -> list[bytes]:
             first, size = at, 0
         size += len(frame)
     return [*pieces, b"".join(frames[first:])]
+
+
+def _parts(waiting: Waiting) -> dict[Carrier, list[bytes]]:
+    """For each client what is ready in all its topics."""
+    ready: dict[Carrier, list[bytes]] = {}
+    for state, frames in waiting.items():
+        joined, *more = in_pieces(frames)
+        for client in state.live.values():
+            if client in ready:
+                ready[client].append(joined)
+            else:
+                ready[client] = [joined]
+        if more:
+            for client in state.live.values():
+                ready[client] += more
+    return ready
 
 
 def _is_taken(client: Carrier, pieces: list[bytes]) -> bool:
