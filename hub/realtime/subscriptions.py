@@ -191,6 +191,9 @@ class Subscriptions:
         state = self._fanout.topics.get(name)
         if waiting is None or state is None or not 0 < page < len(waiting.present.pages):
             raise SubscribeRefused("bad_request", "there is no such page: subscribe without `page`")
+        if name not in socket.follows:
+            self._drop_pages(socket.sid, name)
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
         answer = _page(name, waiting.present, page)
         if "more" not in answer:
             self._drop_pages(socket.sid, name)

@@ -175,7 +175,7 @@ async def raw() -> AsyncIterator[Callable[..., Any]]:
         if upgrade:
             key = base64.b64encode(os.urandom(16)).decode()
             writer.write(
-                f"GET /socket.io/?{query} HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"GET /socket.io/?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{extra}\r\n".encode()
             )
             head = await reader.readuntil(b"\r\n\r\n")
