@@ -4,11 +4,15 @@ Invariant: refusing costs far less than handling: only the head of a refused pac
 only where one was asked for. DISCONNECT is never refused politely: a client that floods to its end is closed. Nor is
 a client refused for ever: one that is refused `most_refused` times without once keeping quiet until its whole burst
 has come back (2 s at 20/s and 40) is closed too.
+
+Whoever is refused hears when a token will be there that nobody else was told of: a client that has much to ask, and
+asks again when told, is refused once an event, not every one of them again at every token.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from hub.realtime import packets
 from hub.realtime.frames import POLICY, PROTOCOL_ERROR, FrameError
@@ -26,11 +30,15 @@ class Rate:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """What is left of a socket's rate, one token an event; `refused` since the bucket was last full."""
+    """What is left of a socket's rate, one token an event; `refused` since the bucket was last full.
+
+    `promised_at` is the time of the last token that a refused event was told to come back for.
+    """
 
     tokens: float
     refilled_at: float
     refused: int = 0
+    promised_at: float = 0.0
 
     def retry_after(self, now: float, rate: Rate, *, is_behind: bool = False) -> float:
         """Takes a token and returns 0.0, or returns the seconds until it is worth asking again.
@@ -48,7 +56,9 @@ class TokenBucket:
         self.refused += 1
         if self.refused > rate.most_refused:
             raise _too_many()
-        return (1.0 if is_behind else 1.0 - self.tokens) / rate.per_second
+        soonest_at = now + (1.0 if is_behind else 1.0 - self.tokens) / rate.per_second
+        self.promised_at = max(soonest_at, self.promised_at + 1.0 / rate.per_second)
+        return self.promised_at - now
 
 
 def refusal(text: str, retry_after_seconds: float) -> LivePacket | None:
@@ -60,7 +70,7 @@ def refusal(text: str, retry_after_seconds: float) -> LivePacket | None:
     if head is None:
         raise FrameError(PROTOCOL_ERROR, "malformed packet")
     kind, namespace, number = head
-    error = {"code": "rate_limited", "message": "too many events", "retry_after": round(retry_after_seconds, 3)}
+    error = {"code": "rate_limited", "message": "too many events", "retry_after": ceil(retry_after_seconds * 1000) / 1000}
     if kind == packets.DISCONNECT:
         raise _too_many()
     if kind == packets.CONNECT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.realtime.flood import Rate, TokenBucket
+from hub.realtime.flood import Rate, TokenBucket, refusal
 from hub.realtime.frames import FrameError
 
 RATE = Rate(per_second=20.0, burst=40, most_refused=100)
@@ -23,9 +23,23 @@ def a_bucket() -> TokenBucket:
 def test_a_burst_is_taken_and_then_the_rate():
     bucket = a_bucket()
     assert asked(bucket, 60, at=0.0) == 40
-    assert bucket.retry_after(0.0, RATE) == pytest.approx(0.05)
     assert asked(bucket, 20, at=1.0) == 20
     assert asked(bucket, 20, at=1.0) == 0
+
+
+def test_everybody_refused_is_told_a_token_of_its_own():
+    bucket = a_bucket()
+    asked(bucket, 40, at=10.0)
+    told = [10.0 + bucket.retry_after(10.0, RATE) for _ in range(60)]
+    assert told == pytest.approx([10.0 + number / 20 for number in range(1, 61)])
+    assert [bucket.retry_after(at + 0.001, RATE) for at in told] == [0.0] * 60
+    assert bucket.retry_after(13.002, RATE) == pytest.approx(0.048)
+
+
+def test_the_time_told_is_never_too_early():
+    refused = refusal('421["work",1]', 0.0500001)
+    assert refused is not None
+    assert refused.data[0]["error"]["retry_after"] == 0.051
 
 
 def test_whoever_goes_on_is_closed():
