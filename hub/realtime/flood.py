@@ -70,7 +70,8 @@ def refusal(text: str, retry_after_seconds: float) -> LivePacket | None:
     if head is None:
         raise FrameError(PROTOCOL_ERROR, "malformed packet")
     kind, namespace, number = head
-    error = {"code": "rate_limited", "message": "too many events", "retry_after": ceil(retry_after_seconds * 1000) / 1000}
+    again = ceil(retry_after_seconds * 1000) / 1000
+    error = {"code": "rate_limited", "message": "too many events", "retry_after": again}
     if kind == packets.DISCONNECT:
         raise _too_many()
     if kind == packets.CONNECT:

@@ -37,7 +37,7 @@ def test_everybody_refused_is_told_a_token_of_its_own():
 
 
 def test_the_time_told_is_never_too_early():
-    refused = refusal('421["work",1]', 0.0500001)
+    refused = refusal('21["work",1]', 0.0500001)
     assert refused is not None
     assert refused.data[0]["error"]["retry_after"] == 0.051
 
