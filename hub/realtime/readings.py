@@ -1,60 +1,64 @@
-"""One reading of the present state for everybody who asks for the same at once.
+"""Which sessions are alive: Engine.IO pings, and the time a client has to join a namespace.
 
-    asks ─► a reading of it has not begun yet: wait for that one
-         └► else begin one, as soon as the one under way is over
-
-Invariant: a reading begins after everybody who shares it has asked, and so after they have joined the topic: its place
-is nowhere before theirs, exactly as if each had read alone. Ten thousand who come back at once cost as many statements
-as fit one after the other into the time of their coming.
+opened ─▶ ping after the interval ─▶ pong within the time-out ─▶ ping after the interval …
+                                 └─▶ no pong: "ping timeout"
 """
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
 
-from db.connection import Database
-from hub.domain.topics import Topic
-from hub.realtime.endings import end_all
-from hub.realtime.present import Present, read_present
-
-# What was asked: the topic's name, and the place (epoch, offset) of somebody who comes back.
-Asked = tuple[str, int | None, int | None]
+from hub.realtime import frames
+from hub.realtime.deadlines import Deadlines, Lane
+from hub.realtime.session import Session
 
 
-class Readings:
-    """The readings of one worker, under way and to come."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a client may be silent."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._under_way: dict[Asked, asyncio.Task[Present]] = {}
-        self._to_come: dict[Asked, asyncio.Task[Present]] = {}
-
-    async def read(self, topic: Topic, *, epoch: int | None, offset: int | None) -> Present:
-        """As `read_present`, shared. What it raises, everybody who shares it hears."""
-        asked = (str(topic), epoch, offset)
-        reading = self._to_come.get(asked)
-        if reading is None:
-            reading = self._to_come[asked] = asyncio.create_task(self._read(topic, asked))
-            reading.add_done_callback(_heard)
-        # Whoever gives up waiting does not take it from the others.
-        return await asyncio.shield(reading)
-
-    async def stop(self) -> None:
-        """End what is under way."""
-        await end_all([*self._to_come.values(), *self._under_way.values()])
-
-    async def _read(self, topic: Topic, asked: Asked) -> Present:
-        if asked in self._under_way:
-            await asyncio.wait({self._under_way[asked]})
-        reading = self._under_way[asked] = self._to_come.pop(asked)
-        try:
-            return await read_present(self._database, topic, epoch=asked[1], offset=asked[2])
-        finally:
-            if self._under_way[asked] is reading:
-                del self._under_way[asked]
+    ping_interval_seconds: float
+    ping_timeout_seconds: float
+    connect_timeout_seconds: float
+    upgrade_timeout_seconds: float
 
 
-def _heard(reading: asyncio.Task[Present]) -> None:
-    """Take what it raised, for the case that everybody has given up waiting."""
-    if not reading.cancelled():
-        reading.exception()
+class Heartbeat:
+    """Pings every session of a server, on its one timer."""
+
+    def __init__(self, patience: Patience, deadlines: Deadlines) -> None:
+        self._patience = patience
+        self._now = deadlines.now
+        self._pings: Lane[Session] = deadlines.lane(patience.ping_interval_seconds, self._ping)
+        self._pongs: Lane[Session] = deadlines.lane(patience.ping_timeout_seconds, self.end_if_silent)
+        self._connects: Lane[Session] = deadlines.lane(patience.connect_timeout_seconds, self._end_if_nowhere)
+
+    def opened(self, session: Session) -> None:
+        """A session begins."""
+        self._pings.add(session)
+        self._connects.add(session)
+
+    def ponged(self, session: Session) -> None:
+        """A session has answered; a pong that nobody asked for changes nothing."""
+        if session.pong_due is not None:
+            session.pong_due = None
+            self._pings.add(session)
+
+    def expect_connect(self, session: Session) -> None:
+        """Gives a client that has left its last namespace the time to join another."""
+        self._connects.add(session)
+
+    def end_if_silent(self, session: Session) -> None:
+        """Ends a session whose pong is overdue."""
+        due = session.pong_due
+        if due is not None and due <= self._now():
+            session.end("ping timeout", code=frames.GOING_AWAY, closing="ping_timeout")
+
+    def _ping(self, session: Session) -> None:
+        if not session.closed:
+            session.ping(pong_due=self._now() + self._patience.ping_timeout_seconds)
+            self._pongs.add(session)
+
+    def _end_if_nowhere(self, session: Session) -> None:
+        if not session.members:
+            session.end("transport close", code=frames.POLICY, told="no namespace was joined in time")

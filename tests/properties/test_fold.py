@@ -26,7 +26,7 @@ from hub.client.fold import Present as Told
 from hub.domain.events import STATE_COLUMN, legal_moves
 from hub.domain.topics import Topic, TopicKind, parse_topic
 from hub.domain.views import VIEWS
-from hub.realtime.present import Present, read_present
+from hub.realtime.present import Present, Reading, read_present
 from tests.town import GRANT, RIDER, Town, found, person, place, sequenced, sequencing
 
 STEPS = 400
@@ -212,9 +212,10 @@ def topics_of(town: Town, order_ids: Iterable[str]) -> list[Topic]:
     return [topic for name in names if (topic := parse_topic(name)) is not None]
 
 
-def folded(topic: Topic, old: Present) -> TopicFold:
+def folded(topic: Topic, reading: Reading) -> TopicFold:
     """A fold that begins with a snapshot."""
-    told = [msgspec.json.decode(item, type=Told) for item in old.items]
+    old: Present = reading.present
+    told = [one for page in old.pages for one in msgspec.json.decode(page, type=list[Told])]
     fold = TopicFold(str(topic))
     fold.snapshot(old.epoch, old.offset, told, msgspec.convert(old.gone, list[Told]))
     return fold
@@ -256,9 +257,10 @@ async def test_an_old_snapshot_and_its_changes_make_a_fresh_one(
         str(topic): folded(topic, await read_present(database, topic, epoch=None, offset=None)) for topic in topics
     }
     for topic, fold in cuts:
-        missed = await read_present(database, topic, epoch=int(fold.epoch or 0), offset=fold.offset)
+        missed = (await read_present(database, topic, epoch=int(fold.epoch or 0), offset=fold.offset)).present
         assert missed.is_recovered
-        fold.replay(missed.epoch, missed.offset, [msgspec.json.decode(item, type=Change) for item in missed.items])
+        changes = [change for page in missed.pages for change in msgspec.json.decode(page, type=list[Change])]
+        fold.replay(missed.epoch, missed.offset, changes)
         assert fold.tally.is_clean, (topic, fold.tally)
         assert state(fold) == state(fresh[str(topic)]), topic
     assert {topic.kind for topic, _ in cuts} == set(TopicKind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -16,12 +17,17 @@ from db.connection import Database
 from hub.client.fold import Change, Present, TopicFold
 from hub.client.socket import Socket
 from hub.domain.topics import Topic, TopicKind
+from hub.realtime import changes
+from hub.realtime.endings import end_all
+from hub.realtime.present import ITEMS_PER_TURN, read_present
 from hub.realtime.readings import Readings
 from tests.town import PATIENCE_SECONDS, Town, access_token, found, opened, sequenced, sequencing
 
 NEWCOMERS, PEOPLE = 200, 20
 RENAME = "update item set name = $2 where id = $1"
 RENAMES = 60
+MANY_CHANGES = 1_500
+MANY = "do $$ begin for turn in 1..250 loop update item set name = 'turn ' || turn; end loop; end $$"  # of six dishes
 NEW = pipeline.TOPIC_SPAN.sql  # once a reading
 
 
@@ -183,4 +189,54 @@ async def test_whoever_gives_up_does_not_take_the_reading_from_the_others(one_co
         impatient.cancel()
         with pytest.raises(asyncio.CancelledError):
             await impatient
-    assert len((await patient).items) > 0
+    assert (await patient).present.pages != [b"[]"]
+
+
+async def test_a_reading_that_nobody_waits_for_any_more_is_not_made(one_connection: Database, topic: Topic):
+    readings, said = Readings(one_connection), []
+    async with one_connection.connection() as held:
+        held.add_query_logger(lambda record: said.append(record.query))
+        for _ in range(3):
+            asking = asyncio.create_task(readings.read(topic, epoch=None, offset=None))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+    assert (await readings.read(topic, epoch=None, offset=None)).present.pages != [b"[]"]
+    assert said.count(NEW) == 1
+
+
+async def test_the_loop_turns_while_a_long_absence_is_made_good(
+    one_connection: Database, conn: Any, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """What is made of the rows is counted by the turn of the loop in which it was made."""
+    town = await found(conn)
+    topic = Topic(kind=TopicKind.MENU, key=town.kitchen_id)
+    async with sequencing(database_url, redis_url):
+        await sequenced(conn)
+        before = (await read_present(one_connection, topic, epoch=None, offset=None)).present
+        await conn.execute(MANY)
+        await sequenced(conn)
+    turn, made, make = 0, Counter[int](), changes.Change.body
+
+    def count(*arguments: Any) -> bytes | None:
+        made[turn] += 1
+        return make(*arguments)
+
+    async def neighbour() -> None:
+        nonlocal turn
+        while True:
+            await asyncio.sleep(0)
+            turn += 1
+
+    monkeypatch.setattr(changes.Change, "body", count)
+    living = asyncio.create_task(neighbour())
+    reading = await read_present(one_connection, topic, epoch=before.epoch, offset=before.offset)
+    await end_all([living])
+    assert len(reading.changes) == sum(made.values()) == MANY_CHANGES
+    assert max(made.values()) <= ITEMS_PER_TURN
+    offsets = [
+        change.offset for page in reading.present.pages for change in msgspec.json.decode(page, type=list[Change])
+    ]
+    assert offsets == list(range(before.offset + 1, before.offset + MANY_CHANGES + 1))
