@@ -1,64 +1,75 @@
-"""Which sessions are alive: Engine.IO pings, and the time a client has to join a namespace.
+"""One reading of the present state for everybody who asks for the same at once.
 
-opened ─▶ ping after the interval ─▶ pong within the time-out ─▶ ping after the interval …
-                                 └─▶ no pong: "ping timeout"
+    asks ─► a reading of it has not begun yet: wait for that one
+         └► else begin one, as soon as the one under way is over
+
+Invariant: a reading begins after everybody who shares it has asked, and so after they have joined the topic: its place
+is nowhere before theirs, exactly as if each had read alone. Ten thousand who come back at once cost as many statements
+as fit one after the other into the time of their coming.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
 
-from hub.realtime import frames
-from hub.realtime.deadlines import Deadlines, Lane
-from hub.realtime.session import Session
+from db.connection import Database
+from hub.domain.topics import Topic
+from hub.realtime.endings import end_all
+from hub.realtime.present import Reading, read_present
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a client may be silent."""
-
-    ping_interval_seconds: float
-    ping_timeout_seconds: float
-    connect_timeout_seconds: float
-    upgrade_timeout_seconds: float
+# What was asked: the topic's name, and the place (epoch, offset) of somebody who comes back.
+Asked = tuple[str, int | None, int | None]
 
 
-class Heartbeat:
-    """Pings every session of a server, on its one timer."""
+class Readings:
+    """The readings of one worker, under way and to come."""
 
-    def __init__(self, patience: Patience, deadlines: Deadlines) -> None:
-        self._patience = patience
-        self._now = deadlines.now
-        self._pings: Lane[Session] = deadlines.lane(patience.ping_interval_seconds, self._ping)
-        self._pongs: Lane[Session] = deadlines.lane(patience.ping_timeout_seconds, self.end_if_silent)
-        self._connects: Lane[Session] = deadlines.lane(patience.connect_timeout_seconds, self._end_if_nowhere)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._under_way: dict[Asked, asyncio.Task[Reading]] = {}
+        self._to_come: dict[Asked, asyncio.Task[Reading]] = {}
+        self._awaited: Counter[asyncio.Task[Reading]] = Counter()
 
-    def opened(self, session: Session) -> None:
-        """A session begins."""
-        self._pings.add(session)
-        self._connects.add(session)
+    async def read(self, topic: Topic, *, epoch: int | None, offset: int | None) -> Reading:
+        """As `read_present`, shared. What it raises, everybody who shares it hears."""
+        asked = (str(topic), epoch, offset)
+        reading = self._to_come.get(asked)
+        if reading is None:
+            reading = self._to_come[asked] = asyncio.create_task(self._read(topic, asked))
+            reading.add_done_callback(_heard)
+        self._awaited[reading] += 1
+        try:
+            # Whoever gives up waiting does not take it from the others.
+            return await asyncio.shield(reading)
+        finally:
+            self._let_go(asked, reading)
 
-    def ponged(self, session: Session) -> None:
-        """A session has answered; a pong that nobody asked for changes nothing."""
-        if session.pong_due is not None:
-            session.pong_due = None
-            self._pings.add(session)
+    def _let_go(self, asked: Asked, reading: asyncio.Task[Reading]) -> None:
+        """The last who gives up ends it: a client that asks on and on has one reading under way, not many."""
+        self._awaited[reading] -= 1
+        if not self._awaited[reading]:
+            del self._awaited[reading]
+            reading.cancel()
+            if self._to_come.get(asked) is reading:
+                del self._to_come[asked]
 
-    def expect_connect(self, session: Session) -> None:
-        """Gives a client that has left its last namespace the time to join another."""
-        self._connects.add(session)
+    async def stop(self) -> None:
+        """End what is under way."""
+        await end_all([*self._to_come.values(), *self._under_way.values()])
 
-    def end_if_silent(self, session: Session) -> None:
-        """Ends a session whose pong is overdue."""
-        due = session.pong_due
-        if due is not None and due <= self._now():
-            session.end("ping timeout", code=frames.GOING_AWAY, closing="ping_timeout")
+    async def _read(self, topic: Topic, asked: Asked) -> Reading:
+        if asked in self._under_way:
+            await asyncio.wait({self._under_way[asked]})
+        reading = self._under_way[asked] = self._to_come.pop(asked)
+        try:
+            return await read_present(self._database, topic, epoch=asked[1], offset=asked[2])
+        finally:
+            if self._under_way[asked] is reading:
+                del self._under_way[asked]
 
-    def _ping(self, session: Session) -> None:
-        if not session.closed:
-            session.ping(pong_due=self._now() + self._patience.ping_timeout_seconds)
-            self._pongs.add(session)
 
-    def _end_if_nowhere(self, session: Session) -> None:
-        if not session.members:
-            session.end("transport close", code=frames.POLICY, told="no namespace was joined in time")
+def _heard(reading: asyncio.Task[Reading]) -> None:
+    """Take what it raised, for the case that everybody has given up waiting."""
+    if not reading.cancelled():
+        reading.exception()

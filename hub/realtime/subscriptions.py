@@ -1,244 +1,274 @@
-"""A client over HTTP long-polling, and its way up to a WebSocket.
+"""Subscribe: registration first, then what was missed or the present state, then everything that follows.
 
-Off by default: with several workers it needs sticky routing (DESIGN: no stickiness). Invariant: at most one poll
-waits; what is written between two polls is kept in order, within the client's bound, and what a client has not
-fetched when its session ends (why it was closed, for one) is kept for a last poll.
+    join (buffering) ─► replay or snapshot at offset v ─► the worker has passed v ─► answer ─► offsets > v ─► live
 
-    GET waits for packets, POST brings some. Upgrade: WebSocket opens, "2probe" ▶ "3probe", polls are answered at
-    once; "5" ▶ the WebSocket carries the session, what was queued goes first. One WebSocket at a time may try.
+Invariant: no gap and no repeat between the answer and the first change after it. The answer leaves in the same step of
+the event loop in which the handler returns; `go_live` runs in a later one, so nothing can overtake the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
-from hub.realtime import frames
-from hub.realtime.bound import ANSWER_FACTOR
-from hub.realtime.frames import FrameError
-from hub.realtime.session import CLOSE, CLOSE_PACKET, MESSAGE, NOOP_PACKET, PONG, Session
-from hub.realtime.transport import Carrier, Connection
+import asyncpg
+import orjson
 
-SEPARATOR = "\x1e"
-MOST_PACKETS = 64
-# python-engineio's client refuses a payload of more.
-MOST_PACKETS_A_POLL = 16
-PROBE, PROBED, UPGRADE_PACKET = "2probe", b"3probe", "5"
+from db.connection import DATABASE_AWAY, Database
+from hub.domain.roles import Principal
+from hub.domain.topics import Topic, parse_topic
+from hub.gateway.access import Access, access_to
+from hub.observability import logs, metrics
+from hub.realtime.fanout import Fanout, TopicState
+from hub.realtime.log import LogReader
+from hub.realtime.present import Present, paged
+from hub.realtime.readings import Readings
+from hub.realtime.sockets import LiveSocket, Sockets
+
+LOG = logs.get(__name__)
+MOST_TOPICS = 200
+PATIENCE_SECONDS = 10.0
+PAGES_SECONDS = 60.0
+# Of large answers under way to one socket; one of any length is always let through.
+MOST_PAGED_BYTES = 4 * 1024 * 1024
+LARGEST_NUMBER = 2**63 - 1
 
 
-class PollingConnection:
-    """Carries a session by long-polling; after an upgrade it hands everything on to the WebSocket."""
+# sid ─► name and arguments of what the client has sent and nobody handled yet
+WaitingEvents = Callable[[str], Iterator[list[Any]]]
 
-    __slots__ = (
-        "_bound_bytes",
-        "_is_closed",
-        "_is_probed",
-        "_is_slow",
-        "_on_unread",
-        "_packets",
-        "_poll",
-        "_queued_bytes",
-        "_session",
-        "_socket",
-        "is_upgrading",
-    )
 
-    def __init__(self, session: Session, bound_bytes: int, *, on_unread: Callable[[PollingConnection], None]) -> None:
-        self._session = session
-        self._bound_bytes = bound_bytes
-        self._on_unread = on_unread
-        # Whether a WebSocket is on its way to take over.
-        self.is_upgrading = False
-        self._packets: list[bytes] = []
-        self._queued_bytes = 0
-        self._poll: asyncio.Future[None] | None = None
-        self._socket: Connection | None = None
-        self._is_probed = False
-        self._is_slow = False
-        self._is_closed = False
+class SubscribeRefused(Exception):
+    """An answer of `{ok: false, error: {code, message, …}}`."""
 
-    @property
-    def sid(self) -> str:
-        """The session that was or is carried."""
-        return self._session.sid
+    def __init__(self, code: str, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.fields = fields
 
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes kept for the next poll."""
-        return self._queued_bytes if self._socket is None else self._socket.queued_bytes
 
-    def write(self, frame: bytes) -> bool:
-        """As `Connection.write`: takes the same frames, keeps their texts for the next poll."""
-        if self._socket is not None:
-            return self._socket.write(frame)
-        if self._is_closed:
-            return False
-        if self._queued_bytes + len(frame) > self._bound_bytes:
-            if not self._is_slow:
-                self._is_slow = True
-                self._session.carrier_slow()
-            return False
-        self._put(*frames.texts_of(frame))
-        return True
+def refusal(code: str, message: str, **fields: Any) -> dict[str, Any]:
+    """The acknowledgement that says no."""
+    return {"ok": False, "error": {"code": code, "message": message, **fields}}
 
-    def answer(self, text: bytes) -> bool:
-        """As `Connection.answer`."""
-        if self._socket is not None:
-            return self._socket.answer(text)
-        if self._is_closed:
-            return False
-        if self._queued_bytes + len(text) > self._bound_bytes * ANSWER_FACTOR:
-            self._session.end("transport error", code=frames.POLICY, closing="too_slow")
-            return False
-        self._put(text)
-        return True
 
-    def close(self, code: int = frames.NORMAL, reason: str = "", *, farewell: bytes = b"") -> None:
-        """Answers a waiting poll, or the last one to come, with what is queued and CLOSE.
+@dataclass(slots=True, kw_only=True)
+class Pages:
+    """A large answer that the client takes page by page; the join buffers meanwhile."""
 
-        Long-polling has no room for code and reason. A poll that waits while its own client closes is answered NOOP,
-        as the protocol's suite has it; without anything to tell, the next poll finds no session.
-        """
-        if self._socket is not None:
-            self._socket.close(code, reason, farewell=farewell)
-            return
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._packets += frames.texts_of(farewell)
-        is_left_by_client = reason == "client disconnect"
-        is_unread = self._poll is None and bool(self._packets) and not is_left_by_client
-        self._put(NOOP_PACKET if is_left_by_client else CLOSE_PACKET)
-        if is_unread:
-            self._on_unread(self)
-        self._session.carrier_lost(self, "server disconnect")
+    present: Present
+    expiry: asyncio.TimerHandle
 
-    def _put(self, *packets: bytes) -> None:
-        self._packets += packets
-        self._queued_bytes += sum(map(len, packets))
-        self._wake()
 
-    def _wake(self) -> None:
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(None)
+class Subscriptions:
+    """The handlers of `subscribe` and `unsubscribe` for one worker."""
 
-    async def poll(self) -> bytes:
-        """What is queued, as one payload, as soon as there is anything. Raises `FrameError` for a second poll."""
-        if self._poll is not None:
-            told = "two polls at once"
-            self._session.end("transport error", code=frames.PROTOCOL_ERROR, told=told, closing="bad_request")
-            raise FrameError(frames.PROTOCOL_ERROR, told)
-        if not self._packets and not self._is_probed:
-            self._poll = asyncio.get_running_loop().create_future()
-            try:
-                await self._poll
-            except asyncio.CancelledError:
-                self._session.end("transport close", code=frames.NORMAL)
-                raise
-            finally:
-                self._poll = None
-        return SEPARATOR.encode().join(self._take(MOST_PACKETS_A_POLL)) or NOOP_PACKET
+    def __init__(
+        self, *, database: Database, fanout: Fanout, reader: LogReader, sockets: Sockets, waiting_events: WaitingEvents
+    ) -> None:
+        self._database = database
+        self._readings = Readings(database)
+        self._fanout = fanout
+        self._reader = reader
+        self._sockets = sockets
+        self._waiting_events = waiting_events
+        self._pages: dict[str, dict[str, Pages]] = {}
 
     @property
-    def is_read(self) -> bool:
-        """Whether nothing is left to fetch."""
-        return not self._packets
+    def paged_bytes(self) -> int:
+        """What is held of large answers, however many share it."""
+        held = {id(one.present): one.present for pages in self._pages.values() for one in pages.values()}
+        return sum(present.size_bytes for present in held.values())
 
-    def _take(self, most: int) -> list[bytes]:
-        packets, self._packets = self._packets[:most], self._packets[most:]
-        self._queued_bytes -= sum(map(len, packets))
-        self._tell_drained()
-        return packets
-
-    def _tell_drained(self) -> None:
-        if self._is_slow and not self._packets:
-            self._is_slow = False
-            self._session.carrier_drained()
-
-    def posted(self, body: bytes) -> None:
-        """Takes the packets of a POST, in order. Raises `FrameError`, and ends the session, for a malformed one."""
+    async def subscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        """Answer a `subscribe` as PROTOCOL says; never raises."""
         try:
-            packets = frames.utf8(body).split(SEPARATOR)
-            if len(packets) > MOST_PACKETS or any(packet[:1] not in (MESSAGE, PONG, CLOSE) for packet in packets):
-                raise FrameError(frames.PROTOCOL_ERROR, "malformed payload")
-        except FrameError as error:
-            self._session.carrier_failed(self, error)
+            topic = _topic(payload)
+            answer = await self._subscribe(socket, topic, payload)
+        except SubscribeRefused as refused:
+            metrics.SUBSCRIPTIONS.labels("any", refused.code).inc()
+            return refusal(refused.code, str(refused), **refused.fields)
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            LOG.info("a subscribe met an absent database", error=str(error))
+            return refusal("unavailable", "the database is away for a moment: subscribe again", retry_after=1)
+        metrics.SUBSCRIPTIONS.labels(topic.kind, "recovered" if answer["recovered"] else "snapshot").inc()
+        return answer
+
+    def unsubscribe(self, socket: LiveSocket, payload: Any) -> dict[str, Any]:
+        """Answer an `unsubscribe`; ending what was never followed is fine too."""
+        try:
+            topic = _topic(payload)
+        except SubscribeRefused as refused:
+            return refusal(refused.code, str(refused))
+        socket.follows.pop(str(topic), None)
+        self._drop_pages(socket.sid, str(topic))
+        self._fanout.leave(str(topic), socket.sid)
+        return {"ok": True}
+
+    async def stop(self) -> None:
+        """End what is being read."""
+        await self._readings.stop()
+
+    def forget(self, sid: str) -> None:
+        """The socket is gone."""
+        for name in list(self._pages.get(sid, ())):
+            self._drop_pages(sid, name)
+
+    async def _subscribe(self, socket: LiveSocket, topic: Topic, payload: dict[str, Any]) -> dict[str, Any]:
+        name = str(topic)
+        page = _number(payload, "page")
+        if page is not None:
+            return self._next_page(socket, topic, page)
+        if len(socket.follows) >= MOST_TOPICS and name not in socket.follows:
+            raise SubscribeRefused("too_many_topics", f"one socket follows at most {MOST_TOPICS} topics")
+        self._check_newest(socket, name)
+        self._drop_pages(socket.sid, name)
+        access = await self._access(topic, socket.principal)
+        if not access.is_open_to(socket.principal):
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
+        if socket.sid not in self._sockets.by_sid:
+            raise SubscribeRefused("forbidden", "this socket is closed")
+        state = self._fanout.topic(name, topic.kind)
+        if socket.principal.order_id is None:
+            state.access = access
+        self._fanout.join(state, socket.sid)
+        socket.follows[name] = access
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._answer(socket, state, topic, payload)
+        except TimeoutError:
+            self._abandon(socket, name)
+            raise SubscribeRefused("unavailable", "the hub is behind: subscribe again") from None
+        except BaseException:
+            self._abandon(socket, name)
             raise
-        for packet in packets:
-            self._session.text_received(packet)
-            if self._session.closed:
-                if packet != CLOSE:
-                    raise FrameError(frames.PROTOCOL_ERROR, "malformed packet")
-                return
 
-    def probed(self) -> None:
-        """A WebSocket has asked to take over: nothing waits in a poll any more."""
-        self._is_probed = True
-        self._wake()
+    def _check_newest(self, socket: LiveSocket, name: str) -> None:
+        """Raise when the client has asked anew for the same topic meanwhile: it waits for that answer, not this one."""
+        for event, *arguments in self._waiting_events(socket.sid):
+            asked = arguments[0] if event == "subscribe" and arguments else None
+            if isinstance(asked, dict) and asked.get("topic") == name and asked.get("page") is None:
+                raise SubscribeRefused("superseded", "a newer subscribe to this topic came")
 
-    def unprobed(self) -> None:
-        """The WebSocket that asked has gone without taking over."""
-        self._is_probed = self.is_upgrading = False
+    async def _access(self, topic: Topic, principal: Principal) -> Access:
+        """What following a topic takes; no statement where a client of this worker follows it already."""
+        state = self._fanout.topics.get(str(topic))
+        if principal.order_id is None and state is not None and state.access is not None:
+            return state.access
+        return await access_to(self._database, topic, principal)
 
-    def upgrade(self, socket: Connection) -> None:
-        """Hands what is queued, and everything to come, to the WebSocket."""
-        packets, self._packets, self._queued_bytes = self._packets, [], 0
-        self._socket = socket
-        for packet in packets:
-            socket.answer(packet)
-        self._wake()
-        # NOTE: last, because whoever hears it writes to this connection: that must go to the WebSocket.
-        self._tell_drained()
-
-
-class Upgrade:
-    """Owns a WebSocket that asks for a session carried by polling, until it has it."""
-
-    __slots__ = ("_is_probed", "_polling", "_session", "socket")
-
-    def __init__(self, session: Session, polling: PollingConnection) -> None:
-        self._session: Session = session
-        self._polling = polling
-        self._is_probed = False
-        self.socket: Connection | None = None
-        polling.is_upgrading = True
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the WebSocket carries the session."""
-        return self._session.carrier is self.socket
-
-    def text_received(self, text: str) -> None:
-        """Probe, then upgrade, then the session's own packets."""
-        socket = self.socket
-        if socket is None:
-            return
-        if self.is_done:
-            self._session.text_received(text)
-        elif text == PROBE and not self._session.closed:
-            self._is_probed = True
-            self._polling.probed()
-            socket.answer(PROBED)
-        elif text == UPGRADE_PACKET and self._is_probed and self._session.carrier is self._polling:
-            self._session.carrier = socket
-            self._polling.upgrade(socket)
+    async def _answer(
+        self, socket: LiveSocket, state: TopicState, topic: Topic, payload: dict[str, Any]
+    ) -> dict[str, Any]:
+        epoch, offset = _number(payload, "epoch"), _number(payload, "offset")
+        present = self._from_ring(state, epoch, offset)
+        if present is None:
+            reading = await self._readings.read(topic, epoch=epoch, offset=offset)
+            present = reading.present
+            self._check_newest(socket, state.name)
+            await self._reader.passed(reading.pos)
+            if present.is_recovered and present.epoch == self._reader.epoch and offset is not None:
+                state.reach_back(offset, reading.changes)
+        if present.epoch != self._reader.epoch:
+            raise SubscribeRefused("unavailable", "history is being replaced: subscribe again")
+        if socket.follows.get(state.name) is None:
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
+        if len(present.pages) > 1:
+            self._keep_pages(socket, state.name, present)
         else:
-            socket.close(frames.PROTOCOL_ERROR, "malformed upgrade")
+            self._follow_soon(socket, state, present.offset)
+        return _page(state.name, present, 0)
 
-    def carrier_lost(self, carrier: Carrier, reason: str) -> None:
-        """The WebSocket is gone; before the upgrade the session lives on by polling."""
-        if self._session.carrier is self._polling:
-            self._polling.unprobed()
-        self._session.carrier_lost(carrier, reason)
+    def _from_ring(self, state: TopicState, epoch: int | None, offset: int | None) -> Present | None:
+        """What was missed, from memory; None when the ring does not reach back."""
+        if epoch != self._reader.epoch or offset is None or state.head is None or offset > state.head:
+            return None
+        if offset < state.head and (not state.ring or state.ring[0][0] > offset + 1):
+            return None
+        items = [body for _, body in islice(reversed(state.ring), state.head - offset)][::-1]
+        return Present(epoch=epoch, offset=state.head, is_recovered=True, pages=paged(items))
 
-    def carrier_failed(self, carrier: Carrier, error: FrameError) -> None:
-        """The client broke the rules of its WebSocket."""
-        self._session.carrier_failed(carrier, error)
+    def _keep_pages(self, socket: LiveSocket, name: str, present: Present) -> None:
+        """Hold a large answer until its last page is taken.
 
-    def carrier_slow(self) -> None:
-        """The client does not drain."""
-        self._session.carrier_slow()
+        Beside others of the socket it may have to wait, and the client asks again: were it to end them instead, two
+        topics that a client asks for at once would end each other for ever.
+        """
+        held = self._pages.setdefault(socket.sid, {})
+        if held and sum(one.present.size_bytes for one in held.values()) + present.size_bytes > MOST_PAGED_BYTES:
+            raise SubscribeRefused("rate_limited", "take the pages of the other topics first", retry_after=1)
+        expiry = asyncio.get_running_loop().call_later(PAGES_SECONDS, self._abandon, socket, name)
+        held[name] = Pages(present=present, expiry=expiry)
 
-    def carrier_drained(self) -> None:
-        """The client drains again."""
-        self._session.carrier_drained()
+    def _next_page(self, socket: LiveSocket, topic: Topic, page: int) -> dict[str, Any]:
+        name = str(topic)
+        waiting = self._pages.get(socket.sid, {}).get(name)
+        state = self._fanout.topics.get(name)
+        if waiting is None or state is None or not 0 < page < len(waiting.present.pages):
+            raise SubscribeRefused("bad_request", "there is no such page: subscribe without `page`")
+        if name not in socket.follows:
+            self._drop_pages(socket.sid, name)
+            raise SubscribeRefused("forbidden", "you may not follow this topic")
+        answer = _page(name, waiting.present, page)
+        if "more" not in answer:
+            self._drop_pages(socket.sid, name)
+            self._follow_soon(socket, state, waiting.present.offset)
+        return answer
+
+    def _follow_soon(self, socket: LiveSocket, state: TopicState, offset: int) -> None:
+        """Go live in the next step of the loop: the answer leaves in this one."""
+        asyncio.get_running_loop().call_soon(self._follow, socket, state, offset)
+
+    def _follow(self, socket: LiveSocket, state: TopicState, offset: int) -> None:
+        if state.name in socket.follows and not self._fanout.go_live(state, socket.sid, socket.client, after=offset):
+            socket.tell("resync", orjson.dumps({"topic": state.name}))
+
+    def _abandon(self, socket: LiveSocket, name: str) -> None:
+        self._drop_pages(socket.sid, name)
+        socket.follows.pop(name, None)
+        self._fanout.leave(name, socket.sid)
+
+    def _drop_pages(self, sid: str, name: str) -> None:
+        held = self._pages.get(sid, {})
+        waiting = held.pop(name, None)
+        if waiting is not None:
+            waiting.expiry.cancel()
+        if not held:
+            self._pages.pop(sid, None)
+
+
+def _page(name: str, present: Present, page: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "ok": True, "topic": name, "epoch": present.epoch, "offset": present.offset, "recovered": present.is_recovered,
+    }  # fmt: skip
+    items = orjson.Fragment(present.pages[page])
+    if present.is_recovered:
+        answer["changes"] = items
+    else:
+        answer |= {"rows": items, "gone": present.gone if page == 0 else []}
+    if page + 1 < len(present.pages):
+        answer["more"] = True
+    return answer
+
+
+def _topic(payload: Any) -> Topic:
+    if not isinstance(payload, dict):
+        raise SubscribeRefused("bad_request", "the payload must be an object: {topic, epoch?, offset?}")
+    if payload.keys() - {"topic", "epoch", "offset", "page"}:
+        raise SubscribeRefused("bad_request", "unknown field: only topic, epoch, offset and page are known")
+    topic = parse_topic(payload.get("topic"))
+    if topic is None:
+        raise SubscribeRefused("bad_request", "`topic` is not the name of a topic")
+    return topic
+
+
+def _number(payload: dict[str, Any], name: str) -> int | None:
+    value = payload.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_NUMBER:
+        raise SubscribeRefused("bad_request", f"`{name}` must be a whole number from 0 on")
+    return value
