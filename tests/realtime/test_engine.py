@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -191,6 +192,26 @@ async def test_who_sends_a_hundred_thousand_junk_events_is_told_and_closed(hub, 
     assert len(heard) < 200
     assert await witness.call("work", 1) == 1
     await hub.until(lambda state: state["sessions"] == 1)
+
+
+async def test_who_comes_again_when_told_is_answered_everything(hubs, joined):
+    """Like a screen of many topics: 200 at once where 40 are allowed, and each once more at its own time."""
+    opened = await joined(hubs(events_per_second=100.0, most_events_refused=300))
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        opened.send(f'42{number}["message-with-ack",{number}]')
+
+    for number in range(200):
+        ask(number)
+    answered: set[int] = set()
+    while len(answered) < 200:
+        head, _, body = (await opened.receive_event()).partition("[")
+        answer = json.loads(f"[{body}")[0]
+        if answer == int(head[2:]):
+            answered.add(answer)
+        else:
+            loop.call_later(answer["error"]["retry_after"], ask, int(head[2:]))
 
 
 async def test_a_flood_before_joining_is_closed_without_an_event(hub, raw):
