@@ -1,7 +1,9 @@
 """The fan-out: who of this worker's clients follows which topic, and the bytes that go to them.
 
 One encoding of a topic's change, the same bytes to every local client; all that is ready together for one client goes
-out in one write, or in several when it is long: whoever does not take them all is told `resync` when it has drained.
+out in one write. Whoever does not take all of it is left behind at an offset, and costs nothing more; once it has
+drained it goes on from there, out of the ring of recent changes that all share, or by `resync` where the ring no longer
+reaches back.
 Everything here is synchronous: between two awaits of anybody else a worker stands at exactly one `pos`.
 
 Invariant: frames leave in the total order. A change of authority first flushes what came before it, then takes topics
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from hub.domain.topics import TopicKind
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 LOG = logs.get(__name__)
 MOST_BUFFERED = 5_000
+# Behind everything that a ring may hold.
+NOWHERE = -1
 
 
 class Joining:
@@ -64,6 +69,14 @@ class TopicState:
         self.live: dict[str, Carrier] = {}
         self.joining: dict[str, Joining] = {}
 
+    def since(self, offset: int) -> list[bytes] | None:
+        """The bodies of the changes offset+1 … head, from memory; None when the ring does not reach back so far."""
+        if self.head is None or offset > self.head:
+            return None
+        if offset < self.head and (not self.ring or self.ring[0][0] > offset + 1):
+            return None
+        return [body for _, body in islice(reversed(self.ring), self.head - offset)][::-1]
+
     def reach_back(self, after: int, bodies: list[bytes]) -> None:
         """Keep what was read from the log for a client that resumed: changes after+1, after+2, … without a hole.
 
@@ -79,6 +92,8 @@ class TopicState:
 
 # The frames that are ready to leave, in the order of each topic.
 Waiting: TypeAlias = dict[TopicState, list[bytes]]
+# One write, and how many frames are in it.
+Piece: TypeAlias = tuple[bytes, int]
 
 
 class Fanout:
@@ -89,7 +104,8 @@ class Fanout:
         self._heard_by: dict[str, Callable[[Change], None]] = {}
         self.topics: dict[str, TopicState] = {}
         self._of_client: dict[str, set[str]] = {}
-        self._dropped: dict[str, set[str]] = {}
+        # sid ─► topic ─► the last offset that was written to a client which does not drain
+        self._behind: dict[str, dict[str, int]] = {}
         self._tallies = Tallies()
 
     def hear(self, entities: Iterable[str], heard_by: Callable[[Change], None]) -> None:
@@ -108,7 +124,7 @@ class Fanout:
         state.live.pop(sid, None)
         joining = state.joining[sid] = Joining()
         self._of_client.setdefault(sid, set()).add(state.name)
-        self._dropped.get(sid, set()).discard(state.name)
+        self._behind.get(sid, {}).pop(state.name, None)
         return joining
 
     def go_live(self, state: TopicState, sid: str, client: Carrier, *, after: int) -> bool:
@@ -117,12 +133,16 @@ class Fanout:
         if joining is None or joining.is_lost:
             return False
         state.head = max(state.head or 0, after)
-        frames = [change_frame(body) for offset, body in joining.buffer if offset > after]
-        if _is_taken(client, in_pieces(frames)):
+        self._catch_up(state, sid, client, [body for offset, body in joining.buffer if offset > after], after)
+        return True
+
+    def _catch_up(self, state: TopicState, sid: str, client: Carrier, bodies: list[bytes], after: int) -> None:
+        """Write the changes after+1 … head, and follow from now on if the client takes them all."""
+        taken = _taken(client, in_pieces([change_frame(body) for body in bodies]))
+        if taken == len(bodies):
             state.live[sid] = client
         else:
-            self._drop(state, sid)
-        return True
+            self._behind.setdefault(sid, {})[state.name] = after + taken
 
     def leave(self, name: str, sid: str) -> None:
         """End a client's subscription, if there is one."""
@@ -132,12 +152,12 @@ class Fanout:
         topics.discard(name)
         if not topics:
             del self._of_client[sid]
-        self._dropped.get(sid, set()).discard(name)
+        self._behind.get(sid, {}).pop(name, None)
         self._forget(name, sid)
 
     def leave_all(self, sid: str) -> None:
         """The client is gone: O(its own topics)."""
-        self._dropped.pop(sid, None)
+        self._behind.pop(sid, None)
         for name in self._of_client.pop(sid, ()):
             self._forget(name, sid)
 
@@ -189,48 +209,65 @@ class Fanout:
             joining.take(numbered)
 
     def _flush(self, waiting: Waiting) -> int:
-        """As few writes per client as may be for all that is ready; how many frames left."""
-        if len(waiting) == 1:
+        """One write per client for all that is ready, unless it is long; how many frames there were."""
+        if sum([len(frame) for frames in waiting.values() for frame in frames]) > MOST_WRITTEN_BYTES:
+            for state, frames in waiting.items():
+                self._flush_long(state, in_pieces(frames), len(frames))
+        elif len(waiting) == 1:
             ((state, frames),) = waiting.items()
-            self._flush_one(state, frames)
+            joined = b"".join(frames)
+            for sid in [sid for sid, client in state.live.items() if not client.write(joined)]:
+                self._leave_behind(state, sid, len(frames))
         elif waiting:
             self._flush_several(waiting)
         count = sum([len(frames) * len(state.live) for state, frames in waiting.items()])
         waiting.clear()
         return count
 
-    def _flush_one(self, state: TopicState, frames: list[bytes]) -> None:
-        """The same writes to every client of the topic."""
-        pieces = in_pieces(frames)
-        if len(pieces) == 1:
-            (piece,) = pieces
-            refused = [sid for sid, client in state.live.items() if not client.write(piece)]
-        else:
-            refused = [sid for sid, client in state.live.items() if not _is_taken(client, pieces)]
-        for sid in refused:
-            self._drop(state, sid)
-
     def _flush_several(self, waiting: Waiting) -> None:
-        """To every client what is ready in all its topics."""
-        ready = _parts(waiting)
-        if sum([len(frame) for frames in waiting.values() for frame in frames]) <= MOST_WRITTEN_BYTES:
-            refused = {client for client, parts in ready.items() if not client.write(b"".join(parts))}
-        else:
-            refused = {client for client, parts in ready.items() if not _is_taken(client, in_pieces(parts))}
+        ready: dict[Carrier, list[bytes]] = {}
+        for state, frames in waiting.items():
+            joined = b"".join(frames)
+            for client in state.live.values():
+                if client in ready:
+                    ready[client].append(joined)
+                else:
+                    ready[client] = [joined]
+        refused = {client for client, parts in ready.items() if not client.write(b"".join(parts))}
         if refused:
-            for state in waiting:
+            for state, frames in waiting.items():
                 for sid in [sid for sid, client in state.live.items() if client in refused]:
-                    self._drop(state, sid)
+                    self._leave_behind(state, sid, len(frames))
 
-    def _drop(self, state: TopicState, sid: str) -> None:
-        """A client that does not drain loses this topic until it does; nobody else waits for it."""
-        state.live.pop(sid, None)
-        self._dropped.setdefault(sid, set()).add(state.name)
+    def _flush_long(self, state: TopicState, pieces: list[Piece], count: int) -> None:
+        """A topic's frames in several writes, of which a client may take the first alone."""
+        missed = {sid: count - _taken(client, pieces) for sid, client in state.live.items()}
+        for sid, frames in missed.items():
+            if frames:
+                self._leave_behind(state, sid, frames)
+
+    def _leave_behind(self, state: TopicState, sid: str, frames: int) -> None:
+        """A client has not taken the last `frames`: nobody waits for it."""
+        del state.live[sid]
+        self._behind.setdefault(sid, {})[state.name] = (state.head or 0) - frames
 
     def drained(self, sid: str, client: Carrier) -> None:
-        """A slow client has caught up: tell it which topics to take up again."""
-        for name in self._dropped.pop(sid, ()):
-            client.answer(resync_packet(name))
+        """A slow client has taken what was queued: it goes on where it was left behind."""
+        for name, after in self._behind.pop(sid, {}).items():
+            if self._behind.get(sid):
+                self._behind[sid][name] = after  # it is slow again already
+            elif not self._is_on_its_way(name, sid, client, after):
+                self._behind.get(sid, {}).pop(name, None)
+                client.answer(resync_packet(name))
+
+    def _is_on_its_way(self, name: str, sid: str, client: Carrier, after: int) -> bool:
+        """Whether a client that has drained takes anything of what it has missed: a single frame may be too long."""
+        state = self.topics.get(name)
+        bodies = state.since(after) if state is not None else None
+        if state is None or bodies is None:
+            return False
+        self._catch_up(state, sid, client, bodies, after)
+        return self._behind.get(sid, {}).get(name) != after
 
     def renew(self) -> None:
         """History was replaced: every client takes a new snapshot."""
@@ -243,42 +280,31 @@ class Fanout:
             state.live.clear()
             state.ring.clear()
             state.head = None
+        self._behind = {sid: dict.fromkeys(names, NOWHERE) for sid, names in self._behind.items()}
 
 
-def in_pieces(frames: list[bytes]) -> list[bytes]:
+def in_pieces(frames: list[bytes]) -> list[Piece]:
     """The frames joined to as few writes as may be, none longer than `MOST_WRITTEN_BYTES` unless one frame is."""
-    if sum(map(len, frames)) <= MOST_WRITTEN_BYTES:
-        return [b"".join(frames)] if frames else []
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     first = size = 0
     for at, frame in enumerate(frames):
         if size and size + len(frame) > MOST_WRITTEN_BYTES:
-            pieces.append(b"".join(frames[first:at]))
+            pieces.append((b"".join(frames[first:at]), at - first))
             first, size = at, 0
         size += len(frame)
-    return [*pieces, b"".join(frames[first:])]
+    return [*pieces, (b"".join(frames[first:]), len(frames) - first)] if frames else []
 
 
-def _parts(waiting: Waiting) -> dict[Carrier, list[bytes]]:
-    """For each client what is ready in all its topics."""
-    ready: dict[Carrier, list[bytes]] = {}
-    for state, frames in waiting.items():
-        joined, *more = in_pieces(frames)
-        for client in state.live.values():
-            if client in ready:
-                ready[client].append(joined)
-            else:
-                ready[client] = [joined]
-        if more:
-            for client in state.live.values():
-                ready[client] += more
-    return ready
-
-
-def _is_taken(client: Carrier, pieces: list[bytes]) -> bool:
-    return all(client.write(piece) for piece in pieces)
+def _taken(client: Carrier, pieces: list[Piece]) -> int:
+    """How many frames the client takes, in their order."""
+    taken = 0
+    for piece, count in pieces:
+        if not client.write(piece):
+            break
+        taken += count
+    return taken
 
 
 def resync_packet(topic: str) -> bytes:
-    """The server dropped what it had queued for this client: subscribe again from the last offset. Never refused."""
+    """The hub cannot go on where this client was left behind: it must subscribe again from its last offset."""
     return event_packet("resync", b'{"topic":"%b"}' % topic.encode())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 import pytest
+from hypothesis import given, settings, strategies
 
 from hub.domain.topics import TopicKind
 from hub.realtime.bound import MOST_WRITTEN_BYTES
@@ -11,6 +14,7 @@ from hub.realtime.changes import Change
 from hub.realtime.fanout import MOST_BUFFERED, Fanout, resync_packet
 from hub.realtime.frames import change_frame, event_frame, texts_of
 
+RING = 16
 KITCHEN, OTHER, ORDER = "kitchen:1", "kitchen:2", "order:1"
 
 
@@ -23,11 +27,17 @@ class Writer:
         self.writes: list[bytes] = []
         self.answers: list[bytes] = []
         self.is_full = False
+        # How many writes it takes yet; any number when None.
+        self.room: int | None = None
+        self.has_refused = False
 
     def write(self, frame: bytes) -> bool:
-        if not self.is_full:
-            self.writes.append(frame)
-        return not self.is_full
+        if self.is_full or self.room == 0:
+            self.has_refused = True
+            return False
+        self.room = None if self.room is None else self.room - 1
+        self.writes.append(frame)
+        return True
 
     def answer(self, text: bytes) -> bool:
         self.answers.append(text)
@@ -41,9 +51,17 @@ class Writer:
         changes = [orjson.loads(text[2:])[1] for text in texts_of(self.writes[at])]
         return [(change["topic"], change["offset"]) for change in changes]
 
+    def everything(self) -> dict[str, list[int]]:
+        """The offsets of each topic in all writes."""
+        offsets: dict[str, list[int]] = {}
+        for at in range(len(self.writes)):
+            for topic, offset in self.told(at):
+                offsets.setdefault(topic, []).append(offset)
+        return offsets
+
 
 def change(pos: int, *places: tuple[str, int]) -> Change:
-    row = orjson.dumps({"id": "1", "name": "Miso", "version": pos}).decode()
+    row = orjson.dumps({"id": "1", "name": "Miso" * 60, "version": pos}).decode()
     told = [(topic, offset, "put") for topic, offset in places]
     return Change(pos, "order", "1", pos, "order.changed", row, "2026-01-01T00:00:00+00:00", told)
 
@@ -57,7 +75,7 @@ def follow(fanout: Fanout, writer: Writer, *topics: str) -> None:
 
 @pytest.fixture
 def fanout() -> Fanout:
-    return Fanout(ring_changes=16)
+    return Fanout(ring_changes=RING)
 
 
 async def test_all_that_is_ready_for_a_client_is_one_write(fanout: Fanout):
@@ -71,7 +89,7 @@ async def test_all_that_is_ready_for_a_client_is_one_write(fanout: Fanout):
     assert one.told() == [(KITCHEN, 1), (KITCHEN, 2)]
 
 
-async def test_a_client_that_does_not_drain_loses_every_topic_of_the_write_and_nobody_else_any(fanout: Fanout):
+async def test_a_client_that_does_not_drain_goes_on_where_it_was_left_and_nobody_else_waits(fanout: Fanout):
     slow, quick = Writer(), Writer()
     follow(fanout, slow, KITCHEN, ORDER, OTHER)
     follow(fanout, quick, KITCHEN, ORDER)
@@ -80,10 +98,50 @@ async def test_a_client_that_does_not_drain_loses_every_topic_of_the_write_and_n
     slow.is_full = False
     fanout.deliver(1, [change(2, (KITCHEN, 2), (OTHER, 1))])
     assert slow.told() == [(OTHER, 1)]
-    fanout.drained(str(id(slow)), slow)
-    assert len(slow.writes) == 1
-    assert sorted(slow.answers) == [resync_packet(KITCHEN), resync_packet(ORDER)]
     assert [told for at in range(2) for told in quick.told(at)] == [(KITCHEN, 1), (ORDER, 1), (KITCHEN, 2)]
+    fanout.drained(str(id(slow)), slow)
+    fanout.deliver(1, [change(3, (KITCHEN, 3))])
+    assert slow.everything() == {KITCHEN: [1, 2, 3], ORDER: [1], OTHER: [1]}
+    assert slow.answers == []
+
+
+async def test_a_client_that_was_left_behind_what_is_remembered_is_resynced(fanout: Fanout):
+    slow = Writer()
+    follow(fanout, slow, KITCHEN, ORDER)
+    slow.is_full = True
+    fanout.deliver(1, [change(1, (KITCHEN, 1), (ORDER, 1))])
+    fanout.deliver(1, [change(at, (KITCHEN, at)) for at in range(2, RING + 2)])
+    slow.is_full = False
+    fanout.drained(str(id(slow)), slow)
+    fanout.deliver(1, [change(RING + 2, (KITCHEN, RING + 2), (ORDER, 2))])
+    assert slow.everything() == {ORDER: [1, 2]}
+    assert slow.answers == [resync_packet(KITCHEN)]
+
+
+@given(steps=strategies.lists(strategies.tuples(strategies.integers(1, 60), strategies.integers(0, 4)), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_client_takes_it_misses_nothing_unless_it_is_told(steps: list[tuple[int, int]]):
+    """Batches of any length, to a client that takes so many writes more and drains: each topic has no hole."""
+    with asyncio.Runner() as runner:
+        runner.run(taking(steps))
+
+
+async def taking(steps: list[tuple[int, int]]) -> None:
+    fanout, client = Fanout(ring_changes=64), Writer()
+    follow(fanout, client, KITCHEN, ORDER)
+    head = 0
+    for count, writes in steps:
+        client.room = writes
+        fanout.deliver(1, [change(at, (KITCHEN, at), (ORDER, at)) for at in range(head + 1, head + count + 1)])
+        head += count
+        if client.has_refused:
+            client.has_refused, client.room = False, writes + 1
+            fanout.drained(str(id(client)), client)
+    client.room = None
+    fanout.drained(str(id(client)), client)
+    for name, offsets in client.everything().items():
+        assert offsets == list(range(1, len(offsets) + 1))
+        assert (len(offsets) == head) == (resync_packet(name) not in client.answers)
 
 
 @pytest.mark.parametrize("length", [2, 113, 114, 115, 4_000, 65_523, 65_524, 70_000])
@@ -131,9 +189,7 @@ async def test_no_write_of_many_frames_is_long(fanout: Fanout, topics: tuple[str
     fanout.deliver(1, [change(at, *((name, at) for name in topics)) for at in range(1, 2_001)])
     assert max(map(len, client.writes)) <= MOST_WRITTEN_BYTES
     assert len(client.writes) <= 2 * sum(map(len, client.writes)) // MOST_WRITTEN_BYTES + 1
-    told = [each for at in range(len(client.writes)) for each in client.told(at)]
-    for name in topics:
-        assert [offset for topic, offset in told if topic == name] == list(range(1, 2_001))
+    assert client.everything() == {name: list(range(1, 2_001)) for name in topics}
 
 
 async def test_a_join_that_would_buffer_too_much_is_lost(fanout: Fanout):
@@ -141,7 +197,7 @@ async def test_a_join_that_would_buffer_too_much_is_lost(fanout: Fanout):
     fanout.join(state, "slow")
     fanout.deliver(1, [change(at, (KITCHEN, at)) for at in range(1, MOST_BUFFERED + 1)])
     assert fanout.go_live(state, "slow", client, after=0)
-    assert sum(len(client.told(at)) for at in range(len(client.writes))) == MOST_BUFFERED
+    assert client.everything() == {KITCHEN: list(range(1, MOST_BUFFERED + 1))}
     fanout.join(state, "slow")
     fanout.deliver(1, [change(at, (KITCHEN, at)) for at in range(MOST_BUFFERED + 1, 2 * MOST_BUFFERED + 3)])
     assert state.joining["slow"].buffer == []
