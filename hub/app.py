@@ -16,7 +16,6 @@ import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import uvloop
@@ -55,14 +54,14 @@ from hub.jobs.runner import run_jobs as run_all_jobs
 from hub.kitchens.api import ENDPOINTS as KITCHENS
 from hub.lines.api import ENDPOINTS as LINES
 from hub.observability import logs, metrics
-from hub.observability.health import Health, Workers, revive
+from hub.observability.health import Health, Workers
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
 from hub.provisions import EMBEDDED_SCALE, allows_polling, rings_of, sender_of, socket_limits_of, urls_of
 from hub.realtime.endings import end_all, for_ever
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
-from hub.realtime.joints import heed_every_signal
+from hub.realtime.joints import heed_every_signal, revive_workers
 from hub.realtime.sequencer import Sequencer
 from hub.realtime.server import LiveHub, LiveSettings
 from hub.riders.api import ENDPOINTS as RIDERS
@@ -104,7 +103,7 @@ def serve_hub(settings: Settings, told: Told) -> None:
     Sanic.start_method = "fork"
     workers = Workers(settings.hub_workers)
     app = make_hub(settings, workers, told)
-    app.register_listener(_revive_workers, "main_process_ready")
+    app.register_listener(revive_workers, "main_process_ready")
     app.prepare(
         settings.hub_host, settings.hub_port, workers=settings.hub_workers, access_log=False, motd=False, debug=False,
         backlog=MOST_AT_THE_DOOR,
@@ -112,10 +111,6 @@ def serve_hub(settings: Settings, told: Told) -> None:
     heed_every_signal(app)
     # Workers are forks of a main process that has everything loaded: one that died listens again within a second.
     Sanic.serve(primary=app, app_loader=AppLoader(factory=lambda: app))
-
-
-async def _revive_workers(app: Sanic[Any, Any]) -> None:
-    Thread(target=revive, args=(app.manager,), daemon=True, name="revive").start()
 
 
 def make_hub(settings: Settings, workers: Workers, told: Told) -> Sanic[Any, Any]:

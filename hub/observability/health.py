@@ -18,11 +18,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from typing import Any
 
-from hub.observability import logs
-
-LOG = logs.get(__name__)
 BEAT_SECONDS = 0.5
-LOOK_SECONDS = 0.1
 STALE_SECONDS = 3.0
 MOST_SILENCE_SECONDS = 5.0
 
@@ -80,21 +76,6 @@ class Workers:
     def expected(self) -> int:
         """How many there should be."""
         return len(self._beats)
-
-
-def revive(manager: Any) -> None:
-    """Have every worker that died started again, for ever; runs on a thread of the main process.
-
-    Sanic's manager starts a worker again only when it is told to: one that was killed would stay away.
-    """
-    told: set[int] = set()
-    while True:
-        time.sleep(LOOK_SECONDS)
-        died = {process.pid: process.name for process in manager.transient_processes if process.exitcode}
-        if new := died.keys() - told:
-            LOG.warning("a worker died and is started again", workers=sorted(died[pid] for pid in new))
-            manager.monitor_publisher.send(",".join(died[pid] for pid in new))
-        told = set(died)
 
 
 class Health:

@@ -1,14 +1,12 @@
 """The few places where the hub leans on the insides of Sanic, python-engineio and python-socketio.
 
-All reliance is here and in the method names that `LiveServer`, `LiveEngine` and `Rooms` override;
-`tests/realtime/test_joints.py` fails at the first release that moves any of them.
+All reliance is here, in `LEANT_ON`, and in the method names that `LiveServer`, `LiveEngine`, `Rooms` and `LivePacket`
+override; `tests/realtime/test_joints.py` fails at the first release that moves any of them, and where one of these
+classes uses a name of its library that is not in the list. `pyproject.toml` bounds the three packages by what was tried.
 
-    Sanic            a handler marked `is_websocket` may leave without an answer; its protocol has `connections`,
-                     `recv_buffer` and `transport`, and does nothing more once `transport` is None; `response_func` of
-                     `Http`; `_all_workers_ack`, `_shutting_down` and `shutdown_signal` of its manager of workers
-    python-socketio  `_engineio_server_class`, `_handle_eio_*`, `_trigger_event`, `_get_event_handler`, `_send_packet`,
-                     `not_handled`, `handlers`, `namespace_handlers`, `namespaces`; the methods of `AsyncManager`
-    python-engineio  `sockets`, `generate_id`; every method that python-socketio calls is overridden
+    Sanic            a handler marked `is_websocket` may leave without an answer; its protocol does nothing more once
+                     its `transport` is None; its manager starts the workers again whose names it is sent
+    python-engineio  every method that python-socketio calls is overridden
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,7 +23,28 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.http.http1 import Http
 from sanic.server import HttpProtocol
 
+from hub.observability import logs
+
+LOG = logs.get(__name__)
+LOOK_SECONDS = 0.1
 TRIED_WITH = {"sanic": "25.12.1", "python-engineio": "4.15.1", "python-socketio": "5.18.1"}
+# Class, and those of its attributes and methods that are used from outside or by our subclass.
+LEANT_ON = {
+    "sanic.http.http1:Http": ("response_func",),
+    "sanic.server:HttpProtocol": ("abort", "close_if_idle", "connections", "recv_buffer", "transport"),
+    "sanic.worker.manager:WorkerManager": (
+        "_all_workers_ack", "_shutting_down", "monitor_publisher", "shutdown_signal", "transient_processes",
+    ),
+    "sanic.worker.process:WorkerProcess": ("exitcode", "name", "pid"),
+    "socketio:AsyncServer": (
+        "_engineio_server_class", "_get_event_handler", "_trigger_event", "eio", "handlers", "manager",
+        "namespace_handlers", "namespaces", "not_handled", "reason",
+    ),
+    "socketio:AsyncManager": ("server",),
+    "socketio.packet:Packet": ("data", "id", "namespace", "packet_type", "uses_binary_events"),
+    "socketio.exceptions:ConnectionRefusedError": ("error_args",),
+    "engineio:AsyncServer": ("generate_id", "sockets"),
+}  # fmt: skip
 
 Handler = Callable[[Request], Awaitable[HTTPResponse | None]]
 
@@ -84,3 +104,30 @@ def heed_every_signal(app: Sanic[Any, Any]) -> None:
             signal.signal(number, lambda *told: threading.Thread(target=manager.shutdown_signal, args=told).start())
 
     app.register_listener(heed, "main_process_ready")
+
+
+async def revive_workers(app: Sanic[Any, Any]) -> None:
+    """Has every worker that died started again; a listener of `main_process_ready`.
+
+    Sanic's manager starts a worker again only when it is told to: one that was killed would stay away.
+    """
+    threading.Thread(target=_revive_for_ever, args=(app.manager,), daemon=True, name="revive").start()
+
+
+def _revive_for_ever(manager: Any) -> None:
+    told: set[int] = set()
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            told = _revive(manager, told)
+        except Exception:
+            LOG.exception("dead workers were not started again")
+
+
+def _revive(manager: Any, told: set[int]) -> set[int]:
+    """Tell of those that died since; the process ids of all that are dead."""
+    died = {process.pid: process.name for process in manager.transient_processes if process.exitcode}
+    if new := died.keys() - told:
+        LOG.warning("a worker died and is started again", workers=sorted(died[pid] for pid in new))
+        manager.monitor_publisher.send(",".join(died[pid] for pid in new))
+    return set(died)
