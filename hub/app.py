@@ -57,7 +57,15 @@ from hub.observability import logs, metrics
 from hub.observability.health import Health, Workers
 from hub.orders import tracking
 from hub.orders.api import ENDPOINTS as ORDERS
-from hub.provisions import EMBEDDED_SCALE, allows_polling, rings_of, sender_of, socket_limits_of, urls_of
+from hub.provisions import (
+    EMBEDDED_SCALE,
+    allows_polling,
+    drain_seconds_of,
+    rings_of,
+    sender_of,
+    socket_limits_of,
+    urls_of,
+)
 from hub.realtime.endings import end_all, for_ever
 from hub.realtime.engine import LiveServer
 from hub.realtime.garbage import tune_garbage_collector
@@ -197,7 +205,7 @@ def _live_and_die(app: Sanic[Any, Any], server: LiveServer, settings: Settings, 
 
     async def drain(app: Sanic[Any, Any]) -> None:
         app.ctx.health.is_draining = True
-        await asyncio.sleep(settings.drain_seconds)
+        await asyncio.sleep(drain_seconds_of(settings))
         await app.ctx.live.drain()
 
     app.register_listener(start, "before_server_start")

@@ -18,6 +18,8 @@ from hub.settings import NotConfigured, Settings
 
 # The people of a demo are in a hurry, and all live at one address.
 EMBEDDED_SCALE = 1000
+# A balancer that asks every second or two has asked twice by then, and sends nobody here any more.
+NOTICED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,13 @@ def sender_of(settings: Settings, redis: Redis) -> senders.Send:
     if settings.message_urls:
         return senders.to_channels([url.get_secret_value() for url in settings.message_urls])
     return senders.to_inbox(redis) if settings.profile == "embedded" else senders.to_console
+
+
+def drain_seconds_of(settings: Settings) -> float:
+    """How long a hub that is told to stop says `not ready` before it sends its clients away."""
+    if settings.drain_seconds is not None:
+        return settings.drain_seconds
+    return 0.0 if settings.profile == "embedded" else NOTICED_SECONDS
 
 
 def allows_polling(settings: Settings) -> bool:

@@ -80,8 +80,12 @@ class Settings(BaseSettings):
     token_grace_seconds: float = Field(
         25.0, ge=1, le=300, description="for how long after its token has expired a socket may still send a new one"
     )
-    drain_seconds: float = Field(
-        0.0, ge=0, le=60, description="from `not ready` to telling clients to go: what a load balancer takes to notice"
+    drain_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="from `not ready` to telling clients to go: what a load balancer takes to notice;"
+        " default: 5, and 0 when embedded",
     )
     topic_ring_changes: int = Field(512, ge=16, description="recent changes a worker keeps per topic")
     change_log_days: int = Field(3, ge=1, description="whole days of history kept for recovery")

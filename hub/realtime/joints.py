@@ -2,7 +2,7 @@
 
 All reliance is here, in `LEANT_ON`, and in the method names that `LiveServer`, `LiveEngine`, `Rooms` and `LivePacket`
 override; `tests/realtime/test_joints.py` fails at the first release that moves any of them, and where one of these
-classes uses a name of its library that is not in the list. `pyproject.toml` bounds the three packages by what was tried.
+classes uses a name of its library that is not in the list. `pyproject.toml` lets in no minor release untried.
 
     Sanic            a handler marked `is_websocket` may leave without an answer; its protocol does nothing more once
                      its `transport` is None; its manager starts the workers again whose names it is sent

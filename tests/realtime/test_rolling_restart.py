@@ -125,6 +125,10 @@ async def test_a_hub_that_stops_is_not_ready_before_it_sends_anybody_away(pair: 
             while not (await readiness(hub)).get("draining"):
                 pass
         assert all(listener.told("draining") == [] for listener in listeners)
+        assert (await listeners[0].subscribe(pair.topic))["ok"]  # whoever is here is served as ever
+        await pair.rename("while a balancer looks away")
+        await listeners[0].until(lambda: listeners[0].names(pair.topic))
+        assert listeners[0].told("draining") == []
         for listener in listeners:
             (told,) = await listener.until(lambda listener=listener: listener.told("draining"))
             assert 0 <= told["reconnect_in_ms"] < 2_000

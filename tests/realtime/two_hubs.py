@@ -84,7 +84,7 @@ def hub_process(
     environment = {
         "HOTPASS_DATABASE_URL": database_url, "HOTPASS_REDIS_URL": redis_url, "HOTPASS_SECRET_KEY": SECRET,
         "HOTPASS_DATA_KEY": DATA_SECRET, "HOTPASS_HUB_PORT": str(port), "HOTPASS_HUB_URL": url,
-        "HOTPASS_READY_SOCKET": str(heard.path),
+        "HOTPASS_READY_SOCKET": str(heard.path), "HOTPASS_DRAIN_SECONDS": "0",
         **{f"HOTPASS_{name.upper()}": str(value) for name, value in settings.items()},
     }  # fmt: skip
     command = [sys.executable, "-P", *program, "serve", "hub"]

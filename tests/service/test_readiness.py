@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub.provisions import NOTICED_SECONDS, drain_seconds_of
+from hub.settings import Settings
 from tests.realtime.two_hubs import HubProcess, hub_process
 from tests.town import PATIENCE_SECONDS, sequencing
 
@@ -92,6 +94,12 @@ async def test_a_deaf_worker_makes_the_whole_start_not_ready_whoever_is_asked(
                 os.kill(silent, signal.SIGCONT)
         finally:
             await hub.process.stop_async()
+
+
+def test_a_load_balancer_has_time_to_notice_unless_there_is_none() -> None:
+    assert drain_seconds_of(Settings(profile="production")) == NOTICED_SECONDS >= 4  # twice what it waits
+    assert drain_seconds_of(Settings(profile="embedded")) == 0
+    assert drain_seconds_of(Settings(profile="production", drain_seconds=0)) == 0
 
 
 async def test_a_second_start_has_another_name(hub: HubProcess) -> None:
