@@ -70,7 +70,7 @@ async def test_a_breach_closes_with_its_code(hub, joined, name):
     opened = await joined(hub)
     stream, code = broken_frames(opened)[name]
     opened.writer.write(stream)
-    assert await opened.receive_event() == '42["closing",{"code":"bad_request","reconnect":false}]'
+    assert await opened.receive() == '42["closing",{"code":"bad_request","reconnect":false}]'
     assert (await opened.closed())[0] == code
     opened.writer.write(opened.frame(8, b""))
     assert await opened.gone() == b""
