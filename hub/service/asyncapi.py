@@ -50,6 +50,8 @@ def _messages() -> dict[str, dict[str, Any]]:
     }
 
 
+# An event that both sides send has one message each way; a message is called as its event otherwise.
+EVENTS = {"positions": "position"}
 CLIENT_SENDS = ("subscribe", "unsubscribe", "authenticate", "position", "seen")
 
 
@@ -61,7 +63,12 @@ def asyncapi_document(hub_host: str) -> dict[str, Any]:
         "info": {"title": "Hotpass live", "version": "1"},
         "servers": {"hub": {"host": hub_host, "protocol": "socketio", "pathname": "/socket.io/"}},
         "channels": {
-            "live": {"address": "/", "messages": {name: {"payload": schema} for name, schema in messages.items()}}
+            "live": {
+                "address": "/",
+                "messages": {
+                    key: {"name": EVENTS.get(key, key), "payload": schema} for key, schema in messages.items()
+                },
+            }
         },
         "operations": {
             name: {
