@@ -42,7 +42,7 @@ Count = Callable[[], int]
 def hotpass(app: Sanic[Any, Any], rooms: int) -> tuple[Tell, Count]:
     """Our engine and fan-out: a room is an order's topic, an event the change of an order, as the log brings it."""
     server = LiveServer(is_origin_allowed=lambda _: True, client_address=lambda request: request.ip)
-    fanout = Fanout(ring_changes=RING_CHANGES, on_change=lambda _: None)
+    fanout = Fanout(ring_changes=RING_CHANGES)
     topics = [f"order:{room}" for room in range(rooms)]
     followed: dict[str, str] = {}
     heads = dict.fromkeys(topics, 0)
