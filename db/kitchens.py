@@ -8,10 +8,11 @@ from sqlalchemy import BigInteger, Integer, Text, func, literal_column, null, or
 
 from db.context import acting, happens
 from db.idempotency import remembering
-from db.metadata import ID, as_json, given, product_now, table
-from db.orders import every_row
+from db.metadata import ID, as_json, given, one_of, product_now, table
+from db.orders import every_row, orders
 from db.scope import within
 from db.statement import Statement
+from hub.domain.order import OrderStatus
 
 kitchens = table(
     "kitchen",
@@ -34,6 +35,8 @@ items = table(
     arrays="allergens",
     booleans="is_available",
 )
+# From the order's coming until it has left: somebody in the kitchen must see it.
+IN_HAND = (OrderStatus.PLACED, OrderStatus.ACCEPTED, OrderStatus.PREPARING, OrderStatus.READY)
 MINE = within(kitchen=kitchens.c.id, region=kitchens.c.region)
 
 
@@ -100,6 +103,10 @@ MENU = Statement(
         .scalar_subquery()
         .label("items"),
     ).where(kitchens.c.id == given("kitchen_id", ID))
+)
+# index orders_kitchen_open
+WITH_ORDERS_IN_HAND = Statement(
+    select(orders.c.kitchen_id).where(orders.c.archived_at.is_(None), one_of(orders.c.status, IN_HAND)).distinct()
 )
 PLACE_OF_KITCHEN = Statement(select(kitchens.c.region).where(kitchens.c.id == given("kitchen_id", ID)))
 CLOCK = Statement(

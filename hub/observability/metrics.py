@@ -38,6 +38,9 @@ SOCKETS = Gauge("hotpass_sockets", "Live sockets of this worker", multiprocess_m
 FOLLOWERS = Gauge(
     "hotpass_topic_followers", "Clients of this worker by kind of topic", ("kind",), multiprocess_mode="livesum"
 )
+UNWATCHED_KITCHENS = Gauge(
+    "hotpass_unwatched_kitchens", "Kitchens with orders in hand whose board nobody follows", multiprocess_mode="livemax"
+)
 SLOW_CLIENTS = Counter("hotpass_slow_clients_total", "Clients that passed their bound, once until they drain")
 EVENTS_REFUSED = Counter("hotpass_socket_events_refused_total", "Events of live sockets refused by their rate")
 REVOCATIONS = Counter("hotpass_revocations_total", "Topics taken away from live sockets", ("reason",))

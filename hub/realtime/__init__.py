@@ -7,6 +7,7 @@ the worker     log  stream  changes               every change, once, from Redis
                server  heads                      the handlers, the clock
                identity  sockets                  who comes: a person, a tablet, a tracking link; who is there
                positions  presence  occupancy     where riders are, who follows, who has how many sockets
+               boards                             kitchens that cook while nobody looks
 the engine     engine  rooms  packets  answers    Socket.IO v5 on an engine of our own
                entrance  handshake  session       Engine.IO v4: the way in, and one session
                pending  flood                     how many may wait at the door, how fast one may ask

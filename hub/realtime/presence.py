@@ -35,13 +35,19 @@ def key_of(worker: str) -> str:
     return f"hotpass:present:{worker}"
 
 
-async def present_at(redis: Redis, topic: str) -> int:
-    """How many clients follow `topic` on all workers, at most a few seconds ago. Raises `RedisError`."""
+async def presence_at(redis: Redis, topics: list[str]) -> list[int]:
+    """How many clients follow each topic on all workers, at most a few seconds ago. Raises `RedisError`.
+
+    Two round trips; one command a worker. `boards` asks, for the kitchens that have something to cook.
+    """
     workers: list[bytes] = await redis.zrangebyscore(WORKERS, time.time(), "+inf")  # type: ignore[assignment]
+    if not workers or not topics:
+        return [0] * len(topics)
     asking = redis.pipeline(transaction=False)
     for worker in workers:
-        asking.hget(key_of(worker.decode()), topic)
-    return sum(int(count or 0) for count in await asking.execute())
+        asking.hmget(key_of(worker.decode()), topics)
+    told = await asking.execute()
+    return [sum(int(count or 0) for count in counts) for counts in zip(*told, strict=True)]
 
 
 class Presence:

@@ -25,6 +25,7 @@ from hub.gateway.authority import Authority
 from hub.gateway.points import MOST_POINTS, Point
 from hub.gateway.tokens import KeyRing, Verified
 from hub.observability import logs
+from hub.realtime.boards import watch_boards
 from hub.realtime.changes import Change
 from hub.realtime.endings import end_all, for_ever
 from hub.realtime.engine import LiveServer
@@ -68,7 +69,7 @@ class LiveHub:
         settings: LiveSettings,
     ) -> None:
         self._server = server
-        self._database = database
+        self._database, self._redis = database, redis
         self._authority = authority
         self._identification = Identification(database=database, authority=authority, verified=Verified(keys))
         self._tasks: list[asyncio.Task[None]] = []
@@ -102,6 +103,7 @@ class LiveHub:
             "positions": self.feed.run,
             "presence": self.presence.run,
             "occupancy": self.occupancy.run,
+            "boards": partial(watch_boards, self._database, self._redis),
         }
         self._tasks = [asyncio.create_task(for_ever(name, run)) for name, run in loops.items()]
 

@@ -1,4 +1,4 @@
-"""Prometheus' alert rules for security events, made of the rules that the house itself watches by.
+"""Prometheus' alert rules: for security events, made of the rules that the house itself watches by, and for the hub.
 
 Write the file anew with `python -m hub.service.alerts`.
 """
@@ -21,11 +21,27 @@ groups:
     interval: 15s
     rules:
 """
+HUB_HEAD = """  - name: hotpass-hub
+    interval: 15s
+    rules:
+"""
+# Name, expression, severity, summary, and for how many seconds it must have been so.
+HUB = (
+    (
+        "HotpassKitchenUnwatched", "max(hotpass_unwatched_kitchens) > 0", "alarm",
+        "A kitchen has orders in hand and no board is connected: nobody there sees them.", 60,
+    ),
+    (
+        "HotpassLoopFailed", "sum(increase(hotpass_loop_failures_total[600s])) > 0", "warning",
+        "A loop of a process failed and began again: its log says which, and why.", 0,
+    ),
+)  # fmt: skip
 
 
 def rules() -> str:
     """The file, in YAML."""
-    return HEAD + "".join(line for alert in ALERTS for line in _rule(alert)) + "".join(_dropped())
+    security = "".join(line for alert in ALERTS for line in _rule(alert)) + "".join(_dropped())
+    return HEAD + security + HUB_HEAD + "".join(line for one in HUB for line in _written(*one))
 
 
 def expression(alert: Alert) -> str:
@@ -45,9 +61,11 @@ def _dropped() -> Iterator[str]:
     yield from _written("HotpassSecurityEventsNotWritten", f"sum(increase({DROPPED}[600s])) > 0", "warning", summary)
 
 
-def _written(name: str, expr: str, severity: str, summary: str) -> Iterator[str]:
+def _written(name: str, expr: str, severity: str, summary: str, for_seconds: int = 0) -> Iterator[str]:
     yield f"      - alert: {name}\n"
     yield f"        expr: {json.dumps(expr)}\n"
+    if for_seconds:
+        yield f"        for: {for_seconds}s\n"
     yield f"        labels: {{severity: {severity}}}\n"
     yield f"        annotations: {{summary: {json.dumps(summary)}}}\n"
 

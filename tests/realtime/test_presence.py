@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from hub.domain.topics import TopicKind
 from hub.realtime.fanout import Fanout
-from hub.realtime.presence import Presence, present_at
+from hub.realtime.presence import Presence, presence_at
 from tests.realtime.two_hubs import listen_at
 from tests.town import access_token, found, sequenced, sequencing, serving, until
 
@@ -22,6 +22,13 @@ TOPIC = "operations:town"
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(redis_url) as connection:
         yield connection
+
+
+async def present_at(redis: Redis, topic: str) -> int:
+    """Followers of one topic, asked beside one that nobody follows."""
+    count, nobody = await presence_at(redis, [topic, "operations:nowhere"])
+    assert nobody == 0
+    return count
 
 
 def worker(redis: Redis, *followers: str, lease_seconds: float = 10.0) -> tuple[Fanout, Presence]:
