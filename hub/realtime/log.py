@@ -24,7 +24,7 @@ from hub.realtime.changes import Change, from_log, unpack
 from hub.realtime.stream import Entry, Stream
 
 LOG = logs.get(__name__)
-PAGE = 2_000
+PAGE = 500
 RETRY_SECONDS = 0.05
 
 Deliver = Callable[[int, list[Change]], None]
