@@ -46,9 +46,14 @@ async def test_events_are_answered_in_the_order_sent(hub, client, transports):
     assert (await hub.state())["worked"][before:] == list(range(20))
 
 
-async def test_a_refused_client_learns_why(client):
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        await client(auth={"token": "refuse"})
+async def test_a_refused_client_learns_why(hub):
+    told: list[Any] = []
+    async with aiohttp.ClientSession() as http:
+        refused = socketio.AsyncClient(http_session=http, reconnection=False)
+        refused.on("connect_error", told.append)
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await refused.connect(hub.url, transports=["websocket"], auth={"token": "refuse"})
+    assert told == [{"message": "not you", "data": {"code": "auth.refused"}}]
 
 
 async def test_a_refusal_has_message_and_data(hub, raw):

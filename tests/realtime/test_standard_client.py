@@ -1,40 +1,25 @@
-"""The JavaScript socket.io-client, unchanged, from npm: what any integrator uses."""
+"""npm's socket.io-client, unchanged, against the engine alone: what the hub itself has no use for too."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-MODULES = ROOT / ".hotpass/node"
-SCRIPT = ROOT / "tests/realtime/standard_client.mjs"
+from tests.realtime.standard_clients import NODE, NPM, modules_of_node
 
-NODE, NPM = shutil.which("node"), shutil.which("npm")
+SCRIPT = Path(__file__).with_name("standard_client.mjs")
 
 pytestmark = pytest.mark.skipif(NODE is None or NPM is None, reason="needs node and npm")
 
 
 @pytest.fixture(scope="module")
 def results(hubs):
-    if not (MODULES / "node_modules/socket.io-client").is_dir():
-        install = [
-            "npm",
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            str(MODULES),
-            "socket.io-client@4",
-        ]
-        MODULES.mkdir(parents=True, exist_ok=True)
-        subprocess.run(install, check=True, timeout=300)
+    modules = modules_of_node()
     hub = hubs(allow_polling=True, namespaces=("/", "/custom"), ping_interval_seconds=0.2)
-    run = subprocess.run([NODE, SCRIPT, hub.url, MODULES], check=True, timeout=120, capture_output=True)
+    run = subprocess.run([NODE, SCRIPT, hub.url, modules], check=True, timeout=120, capture_output=True)
     return json.loads(run.stdout)
 
 
