@@ -19,7 +19,7 @@ BATCH_CHANGES = Histogram(
     "hotpass_sequencer_batch_changes", "Changes per sequencer batch", buckets=(1, 2, 5, 10, 20, 50, 100, 500, 2000)
 )
 SEQUENCE_SECONDS = Histogram(
-    "hotpass_commit_to_sequence_seconds", "From a row's write to its place", buckets=FAST_SECONDS
+    "hotpass_commit_to_sequence_seconds", "From the write of a batch's first row to its place", buckets=FAST_SECONDS
 )
 LEADING = Gauge("hotpass_sequencer_leading", "1 while this process leads")
 FENCED = Counter("hotpass_sequencer_fenced_total", "Times a leader found a newer term")

@@ -16,6 +16,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -205,6 +206,8 @@ class Sequencer:
             self._publisher.publish(self._epoch, batch.changes)
             metrics.CHANGES_SEQUENCED.inc(len(batch.changes))
             metrics.BATCH_CHANGES.observe(len(batch.changes))
+            delay = datetime.now(UTC) - datetime.fromisoformat(batch.changes[0].at)
+            metrics.SEQUENCE_SECONDS.observe(max(0.0, delay.total_seconds()))
         return behind
 
     def _place_after(self, rows: Rows) -> Place:

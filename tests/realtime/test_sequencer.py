@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from db import pipeline
@@ -133,6 +134,20 @@ async def test_a_transaction_of_any_size_fits_its_windows(
     assert after["pos"] - before == rows
     assert await conn.fetchval("select count(distinct pos) from change_log where pos > $1", before) == rows
     await assert_well(database_url)
+
+
+async def test_how_long_a_change_waited_for_its_place_is_measured(
+    database_url: str, redis_url: str, conn: Connection, town: Town
+):
+    def measured() -> float:
+        return REGISTRY.get_sample_value("hotpass_commit_to_sequence_seconds_count") or 0.0
+
+    async with sequencing(database_url, redis_url):
+        await sequenced(conn)
+        before = measured()
+        await conn.execute(RENAME, town.item_ids[0], "measured")
+        await sequenced(conn)
+        assert measured() == before + 1
 
 
 async def write_messily(database_url: str, town: Town, seed: int, *, rounds: int) -> None:
