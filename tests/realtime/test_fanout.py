@@ -159,6 +159,18 @@ async def test_a_client_that_does_not_drain_hears_of_replaced_history_once_it_do
     assert slow.answers == [resync_packet(KITCHEN)]
 
 
+async def test_a_client_left_behind_in_a_history_that_was_replaced_does_not_go_on_in_the_new_one(fanout: Fanout):
+    slow = Writer()
+    follow(fanout, slow, KITCHEN)
+    slow.is_full = True
+    fanout.deliver(1, [change(1, (KITCHEN, 1))])
+    fanout.renew()
+    fanout.deliver(2, [change(1, (KITCHEN, 1))])
+    slow.is_full = False
+    fanout.drained(str(id(slow)), slow)
+    assert (slow.writes, slow.answers) == ([], [resync_packet(KITCHEN)])
+
+
 @pytest.mark.parametrize("again", ["subscribed", "left"])
 async def test_a_topic_that_was_taken_up_or_left_meanwhile_is_not_resynced(fanout: Fanout, again: str):
     slow = Writer()
