@@ -56,11 +56,13 @@ class Deadlines:
     def _turn(self) -> None:
         self._timer = None
         now = self.now()
-        for lane in self._lanes:
-            lane.act_until(now)
-        dues = [lane.waiting[0][0] for lane in self._lanes if lane.waiting]
-        if dues:
-            self.wake_at(max(min(dues), now + SHARED_SECONDS))
+        try:
+            for lane in self._lanes:
+                lane.act_until(now)
+        finally:  # an action that fails holds up nobody else's time-out
+            dues = [lane.waiting[0][0] for lane in self._lanes if lane.waiting]
+            if dues:
+                self.wake_at(max(min(dues), now + SHARED_SECONDS))
 
 
 class Lane(Generic[Item]):

@@ -18,7 +18,11 @@ class GivenLoop(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self.at = 1000.0
         self.wake_ups = 0
+        self.failures: list[str] = []
         self._timers: list[asyncio.TimerHandle] = []
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.failures.append(str(context["exception"]))
 
     def time(self) -> float:
         return self.at
@@ -81,6 +85,24 @@ def lane_of(delay_seconds: float):
     deadlines = Deadlines(loop)
     lane = deadlines.lane(delay_seconds, lambda item: acted.append((round(loop.at, 6), item)))
     return loop, lane, acted, deadlines
+
+
+def test_an_action_that_fails_holds_up_nobody_else():
+    loop, acted = GivenLoop(), []
+
+    def act(item: str) -> None:
+        if item == "broken":
+            raise RuntimeError("planted")
+        acted.append(item)
+
+    deadlines = Deadlines(loop)
+    lane, other = deadlines.lane(1.0, act), deadlines.lane(1.0, acted.append)
+    lane.add("broken")
+    lane.add("next")
+    other.add("another lane's")
+    loop.pass_until(loop.at + 2.0)
+    assert loop.failures == ["planted"]
+    assert sorted(acted) == ["another lane's", "next"]
 
 
 def test_nothing_is_acted_on_early_and_nothing_a_millisecond_late():
