@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import asyncpg
@@ -184,12 +183,10 @@ class Subscriptions:
 
     def _from_ring(self, state: TopicState, epoch: int | None, offset: int | None) -> Present | None:
         """What was missed, from memory; None when the ring does not reach back."""
-        if epoch != self._reader.epoch or offset is None or state.head is None or offset > state.head:
+        items = state.since(offset) if epoch == self._reader.epoch and offset is not None else None
+        if items is None or offset is None:
             return None
-        if offset < state.head and (not state.ring or state.ring[0][0] > offset + 1):
-            return None
-        items = [body for _, body in islice(reversed(state.ring), state.head - offset)][::-1]
-        return Present(epoch=epoch, offset=state.head, is_recovered=True, pages=paged(items))
+        return Present(epoch=self._reader.epoch, offset=offset + len(items), is_recovered=True, pages=paged(items))
 
     def _keep_pages(self, socket: LiveSocket, name: str, present: Present) -> None:
         """Hold a large answer until its last page is taken.
