@@ -77,7 +77,8 @@ async def contender(name: str, port: int, modules: Path, *, rooms: int = 1) -> A
         await _until_it_answers(running)
         yield running
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # it could not start
+            process.kill()
         await process.wait()
 
 
