@@ -74,7 +74,7 @@ class Writers:
         gc.freeze()
         gc.disable()
         for connection in connections:
-            self._idle.append(await self._warm(await connection.prepare(orders.statement)))
+            self._idle.append(await self._warm(connection))
         await self._offer()
         nudging.cancel()
         save(orders.acknowledged_path, self._told)
@@ -83,10 +83,14 @@ class Writers:
             await connection.close()
         await hear()
 
-    async def _warm(self, update: Any) -> Any:
-        """A new session reads the catalogue and plans its first statements anew: that is not what is measured."""
+    async def _warm(self, connection: Any) -> Any:
+        """The prepared statement of a session that has read the catalogue and made its plans: nobody hears of it."""
+        update = await connection.prepare(self._orders.statement)
+        warming = connection.transaction()
+        await warming.start()
         for entity_id in self._orders.ids[:WARM_UP_CHANGES]:
             await update.fetchval(entity_id, "warm up")
+        await warming.rollback()
         return update
 
     async def _offer(self) -> None:
