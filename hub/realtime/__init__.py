@@ -2,7 +2,7 @@
 
 the order      sequencer  ordering  publisher     one leader gives every change its place, and tells Redis
 the worker     log  stream  changes               every change, once, from Redis or from the log
-               fanout  tallies                    to whoever follows its topic
+               fanout  topic_state  tallies       to whoever follows its topic
                subscriptions  readings  present   what one missed or the whole state, then everything that follows
                server  heads                      the handlers, the clock
                identity  sockets                  who comes: a person, a tablet, a tracking link; who is there

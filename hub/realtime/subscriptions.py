@@ -21,11 +21,12 @@ from hub.domain.roles import Principal
 from hub.domain.topics import Topic, parse_topic
 from hub.gateway.access import Access, access_to
 from hub.observability import logs, metrics
-from hub.realtime.fanout import Fanout, TopicState
+from hub.realtime.fanout import Fanout
 from hub.realtime.log import LogReader
 from hub.realtime.present import Present, paged
 from hub.realtime.readings import Readings
 from hub.realtime.sockets import LiveSocket, Sockets
+from hub.realtime.topic_state import TopicState
 
 LOG = logs.get(__name__)
 MOST_TOPICS = 200

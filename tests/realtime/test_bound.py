@@ -21,8 +21,9 @@ from hub.domain.topics import TopicKind
 from hub.realtime import frames
 from hub.realtime.bound import Backlog, bound_of
 from hub.realtime.changes import Change
-from hub.realtime.fanout import MOST_BUFFERED, Fanout, resync_packet
+from hub.realtime.fanout import Fanout, resync_packet
 from hub.realtime.frames import FrameError, texts_of
+from hub.realtime.topic_state import MOST_BUFFERED
 from hub.realtime.transport import Carrier, Connection, Wire
 from tests.town import PATIENCE_SECONDS
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings, strategies
 from hub.domain.topics import TopicKind
 from hub.realtime.bound import MOST_WRITTEN_BYTES
 from hub.realtime.changes import Change
-from hub.realtime.fanout import MOST_BUFFERED, Fanout, resync_packet
+from hub.realtime.fanout import Fanout, resync_packet
 from hub.realtime.frames import change_frame, event_frame, texts_of
+from hub.realtime.topic_state import MOST_BUFFERED
 
 RING = 16
 KITCHEN, OTHER, ORDER = "kitchen:1", "kitchen:2", "order:1"

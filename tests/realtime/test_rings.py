@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.domain.topics import TopicKind
-from hub.realtime.fanout import TopicState
+from hub.realtime.topic_state import TopicState
 
 
 def state_with(ring: range, *, head: int | None, room: int = 10) -> TopicState:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from hub.client.fold import Change, Present, TopicFold
 from hub.embedded.engines import Engines
-from hub.realtime.fanout import MOST_BUFFERED
+from hub.realtime.topic_state import MOST_BUFFERED
 from tests.realtime.two_hubs import Listener, Pair, listen_at, pair_of_hubs, token_of
 from tests.town import sequenced
 
