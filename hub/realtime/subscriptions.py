@@ -21,7 +21,7 @@ from hub.domain.roles import Principal
 from hub.domain.topics import Topic, parse_topic
 from hub.gateway.access import Access, access_to
 from hub.observability import logs, metrics
-from hub.realtime.fanout import Fanout
+from hub.realtime.fanout import Fanout, resync_packet
 from hub.realtime.log import LogReader
 from hub.realtime.present import Present, paged
 from hub.realtime.readings import Readings
@@ -222,7 +222,7 @@ class Subscriptions:
 
     def _follow(self, socket: LiveSocket, state: TopicState, offset: int) -> None:
         if state.name in socket.follows and not self._fanout.go_live(state, socket.sid, socket.client, after=offset):
-            socket.tell("resync", orjson.dumps({"topic": state.name}))
+            socket.client.answer(resync_packet(state.name))
 
     def _abandon(self, socket: LiveSocket, name: str) -> None:
         self._drop_pages(socket.sid, name)

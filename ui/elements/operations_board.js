@@ -116,7 +116,7 @@ class Board {
       ["Riders free/busy", `${doing("free")} / ${doing("busy")}`],
       ["On the way", count("out_for_delivery")],
       ["Minutes to door", minutesToDoor === null ? "–" : minutesToDoor.toFixed(0)],
-      ["Commit→screen p50", this.#delay(0.5)],
+      ["Commit → screen p50", this.#delay(0.5)],
     ];
     patchList(this.parts.figures, figures, {
       key: ([name]) => name,
